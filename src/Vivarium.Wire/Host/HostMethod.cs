@@ -1,0 +1,91 @@
+namespace Vivarium.Wire.Host;
+
+/// <summary>
+/// Methods of the daemon's JSON-RPC 2.0 API on <c>vivd.sock</c> (newline-delimited). Parameters and results are the records of this folder.
+/// Long calls send <c>progress</c> notifications (<see cref="OperationEvent"/>) to the connection that made them while it waits; ending that connection
+/// never ends the work. <c>$/cancelRequest {id}</c> stops waiting; <c>operation.cancel</c> stops the work.
+/// </summary>
+public static class HostMethod
+{
+#pragma warning disable CS1591
+    /// <summary>() → <see cref="VersionReply"/>.</summary>
+    public const string Version = "system.version";
+    /// <summary>() → <see cref="SystemInfo"/>.</summary>
+    public const string Info = "system.info";
+    /// <summary>() → <see cref="HealthReply"/>.</summary>
+    public const string Health = "system.health";
+    /// <summary>() → <see cref="DoctorReply"/>.</summary>
+    public const string Doctor = "system.doctor";
+    /// <summary>() → <see cref="ConfigReply"/>.</summary>
+    public const string Config = "system.config";
+    /// <summary>() → Empty; the daemon stops, sandboxes go on.</summary>
+    public const string Shutdown = "system.shutdown";
+
+    /// <summary><see cref="CreateParams"/> → <see cref="SandboxInfo"/>, when it runs.</summary>
+    public const string Create = "sandbox.create";
+    /// <summary><see cref="CreateParams"/> → <see cref="BeginReply"/>, at once.</summary>
+    public const string BeginCreate = "sandbox.begin_create";
+    /// <summary><see cref="ListParams"/> → <see cref="SandboxList"/>.</summary>
+    public const string List = "sandbox.list";
+    /// <summary><see cref="RefParams"/> → <see cref="SandboxInfo"/>.</summary>
+    public const string Get = "sandbox.get";
+    /// <summary><see cref="DestroyParams"/> → Empty. Idempotent; not_found only if never known.</summary>
+    public const string Destroy = "sandbox.destroy";
+    /// <summary><see cref="PruneParams"/> → <see cref="PruneReply"/>.</summary>
+    public const string Prune = "sandbox.prune";
+    /// <summary><see cref="StopSandboxParams"/> → <see cref="SandboxInfo"/>. The volume stays.</summary>
+    public const string Stop = "sandbox.stop";
+    /// <summary><see cref="RefParams"/> → <see cref="SandboxInfo"/>.</summary>
+    public const string Start = "sandbox.start";
+    /// <summary><see cref="StopSandboxParams"/> → <see cref="SandboxInfo"/>.</summary>
+    public const string Restart = "sandbox.restart";
+    /// <summary><see cref="RefParams"/> → <see cref="SandboxInfo"/>.</summary>
+    public const string Pause = "sandbox.pause";
+    /// <summary><see cref="RefParams"/> → <see cref="SandboxInfo"/>.</summary>
+    public const string Resume = "sandbox.resume";
+    /// <summary><see cref="RefParams"/> → SandboxUsage.</summary>
+    public const string Stats = "sandbox.stats";
+    /// <summary><see cref="SandboxTicketParams"/> → <see cref="SandboxTicket"/>: open a guest port at the supervisor directly.</summary>
+    public const string Ticket = "sandbox.ticket";
+    /// <summary><see cref="SetTimeoutParams"/> → <see cref="SandboxInfo"/>.</summary>
+    public const string SetTimeout = "sandbox.set_timeout";
+
+    /// <summary><see cref="RunParams"/> → <see cref="RunReply"/>: run to the end, output returned.</summary>
+    public const string Exec = "process.exec";
+    /// <summary><see cref="LaunchProcessParams"/> → LaunchReply: start in the background, logged.</summary>
+    public const string Launch = "process.launch";
+    /// <summary><see cref="RefParams"/> → ProcessesPayload.</summary>
+    public const string Processes = "process.list";
+    /// <summary><see cref="KillParams"/> → Empty.</summary>
+    public const string Kill = "process.kill";
+    /// <summary><see cref="LogsParams"/> → <see cref="LogsReply"/>: where the log files are and their content from an offset.</summary>
+    public const string Logs = "process.logs";
+
+    /// <summary>() → <see cref="TemplateList"/>.</summary>
+    public const string TemplateList = "template.list";
+    /// <summary><see cref="RefParams"/> → <see cref="TemplateInfo"/>.</summary>
+    public const string TemplateGet = "template.get";
+    /// <summary><see cref="BuildParams"/> → <see cref="TemplateInfo"/>, when built.</summary>
+    public const string TemplateBuild = "template.build";
+    /// <summary><see cref="BuildParams"/> → <see cref="BeginReply"/>.</summary>
+    public const string BeginTemplateBuild = "template.begin_build";
+    /// <summary><see cref="RemoveTemplateParams"/> → Empty; refused while sandboxes use it.</summary>
+    public const string TemplateRemove = "template.remove";
+
+    /// <summary>() → <see cref="OperationList"/>.</summary>
+    public const string Operations = "operation.list";
+    /// <summary><see cref="OperationParams"/> → <see cref="OperationInfo"/>.</summary>
+    public const string OperationStatus = "operation.status";
+    /// <summary><see cref="OperationParams"/> → <see cref="OperationInfo"/>, when it has ended; progress notifications meanwhile.</summary>
+    public const string OperationWait = "operation.wait";
+    /// <summary><see cref="OperationParams"/> → <see cref="OperationInfo"/>.</summary>
+    public const string OperationCancel = "operation.cancel";
+
+    /// <summary><see cref="SubscribeParams"/> → Empty, then <c>event</c> notifications (<see cref="HostEvent"/>).</summary>
+    public const string Events = "events.subscribe";
+
+    /// <summary>Notification names.</summary>
+    public const string EventNotification = "event";
+    public const string ProgressNotification = "progress";
+#pragma warning restore CS1591
+}
