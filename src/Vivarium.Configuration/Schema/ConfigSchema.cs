@@ -1,0 +1,105 @@
+using Vivarium.Configuration.Values;
+
+namespace Vivarium.Configuration.Schema;
+
+/// <summary>Every key there is. A new one needs a line here and a property in its section's record.</summary>
+internal static class ConfigSchema
+{
+    public const string VariablePrefix = "VIVARIUM_";
+
+    private static readonly ByteSize MaxSize = new(1L << 60);
+
+    public static IReadOnlyList<ConfigKey> Keys { get; } =
+    [
+        new("paths", "state", new TextType(ConfigChecks.AbsolutePath), "Directory of what must survive a reboot: database, pool, logs.",
+            c => c.Paths.State, (c, v) => c with { Paths = c.Paths with { State = (string)v! } }),
+        new("paths", "runtime", new TextType(ConfigChecks.RuntimePath), "Directory of sockets and of what dies with the machine.",
+            c => c.Paths.Runtime, (c, v) => c with { Paths = c.Paths with { Runtime = (string)v! } }),
+
+        new("daemon", "socket_group", new TextType(ConfigChecks.Line), "Group that may use the daemon's socket; empty: root only.",
+            c => c.Daemon.SocketGroup, (c, v) => c with { Daemon = c.Daemon with { SocketGroup = (string)v! } }),
+        new("daemon", "log_level", new ChoiceType("trace", "debug", "info", "warn", "error"), "Least important messages logged.",
+            c => c.Daemon.LogLevel, (c, v) => c with { Daemon = c.Daemon with { LogLevel = (string)v! } }),
+        new("daemon", "log_format", new ChoiceType("text", "json"), "Form of the log.",
+            c => c.Daemon.LogFormat, (c, v) => c with { Daemon = c.Daemon with { LogFormat = (string)v! } }),
+
+        new("defaults", "runtime", new ChoiceType("auto", "container", "gvisor", "vm", "direct"), "Isolation of a new sandbox.",
+            c => c.Defaults.Runtime, (c, v) => c with { Defaults = c.Defaults with { Runtime = (string)v! } }),
+        new("defaults", "template", new TextType(ConfigChecks.Required), "Template of a new sandbox, by name or digest.",
+            c => c.Defaults.Template, (c, v) => c with { Defaults = c.Defaults with { Template = (string)v! } }),
+        new("defaults", "cpus", new NumberType(0.01, 1024), "CPUs of a new sandbox.",
+            c => c.Defaults.Cpus, (c, v) => c with { Defaults = c.Defaults with { Cpus = (double)v! } }),
+        new("defaults", "memory", new SizeType(ByteSize.FromMiB(16), MaxSize), "Memory of a new sandbox.",
+            c => c.Defaults.Memory, (c, v) => c with { Defaults = c.Defaults with { Memory = (ByteSize)v! } }),
+        new("defaults", "pids", new IntegerType(16, 4_194_304), "Processes and threads of a new sandbox.",
+            c => c.Defaults.Pids, (c, v) => c with { Defaults = c.Defaults with { Pids = (int)v! } }),
+        new("defaults", "network", new ChoiceType("none", "nat"), "Network of a new sandbox.",
+            c => c.Defaults.Network, (c, v) => c with { Defaults = c.Defaults with { Network = (string)v! } }),
+        new("defaults", "timeout", new DurationType(), "Life of a new sandbox; empty: no limit.",
+            c => c.Defaults.Timeout, (c, v) => c with { Defaults = c.Defaults with { Timeout = (TimeSpan?)v } }),
+        new("defaults", "idle_timeout", new DurationType(), "Life of a new sandbox without activity; empty: no limit.",
+            c => c.Defaults.IdleTimeout, (c, v) => c with { Defaults = c.Defaults with { IdleTimeout = (TimeSpan?)v } }),
+        new("defaults", "on_timeout", new ChoiceType("kill", "pause"), "What happens to a sandbox when its time is up.",
+            c => c.Defaults.OnTimeout, (c, v) => c with { Defaults = c.Defaults with { OnTimeout = (string)v! } }),
+        new("defaults", "user", new TextType(ConfigChecks.Line), "User of processes; empty: the template's.",
+            c => c.Defaults.User, (c, v) => c with { Defaults = c.Defaults with { User = (string)v! } }),
+
+        new("limits", "max_sandboxes", new IntegerType(1, 100_000), "Sandboxes that may exist at once.",
+            c => c.Limits.MaxSandboxes, (c, v) => c with { Limits = c.Limits with { MaxSandboxes = (int)v! } }),
+        new("limits", "max_cpus", new NumberType(0.01, 1024, optional: true), "CPUs one sandbox may have; empty: no limit.",
+            c => c.Limits.MaxCpus, (c, v) => c with { Limits = c.Limits with { MaxCpus = (double?)v } }),
+        new("limits", "max_memory", new SizeType(ByteSize.FromMiB(16), MaxSize, optional: true), "Memory one sandbox may have; empty: no limit.",
+            c => c.Limits.MaxMemory, (c, v) => c with { Limits = c.Limits with { MaxMemory = (ByteSize?)v } }),
+        new("limits", "max_pids", new IntegerType(16, 4_194_304, optional: true), "Processes and threads one sandbox may have; empty: no limit.",
+            c => c.Limits.MaxPids, (c, v) => c with { Limits = c.Limits with { MaxPids = (int?)v } }),
+        new("limits", "max_timeout", new DurationType(), "Longest life of a sandbox; empty: no limit.",
+            c => c.Limits.MaxTimeout, (c, v) => c with { Limits = c.Limits with { MaxTimeout = (TimeSpan?)v } }),
+
+        new("runtime", "allow_direct", new FlagType(), "Whether sandboxes without any isolation may be made.",
+            c => c.Runtime.AllowDirect, (c, v) => c with { Runtime = c.Runtime with { AllowDirect = (bool)v! } }),
+        new("runtime", "runc", new TextType(ConfigChecks.Program), "Program runc; empty: found in PATH.",
+            c => c.Runtime.Runc, (c, v) => c with { Runtime = c.Runtime with { Runc = (string)v! } }),
+        new("runtime", "crun", new TextType(ConfigChecks.Program), "Program crun; empty: found in PATH.",
+            c => c.Runtime.Crun, (c, v) => c with { Runtime = c.Runtime with { Crun = (string)v! } }),
+        new("runtime", "runsc", new TextType(ConfigChecks.Program), "Program runsc; empty: found in PATH.",
+            c => c.Runtime.Runsc, (c, v) => c with { Runtime = c.Runtime with { Runsc = (string)v! } }),
+        new("runtime", "guest_agent", new TextType(ConfigChecks.OptionalPath), "Program viv-guest; empty: beside the daemon.",
+            c => c.Runtime.GuestAgent, (c, v) => c with { Runtime = c.Runtime with { GuestAgent = (string)v! } }),
+        new("runtime", "supervisor", new TextType(ConfigChecks.OptionalPath), "Program viv-supervisor; empty: beside the daemon.",
+            c => c.Runtime.Supervisor, (c, v) => c with { Runtime = c.Runtime with { Supervisor = (string)v! } }),
+        new("runtime", "cgroup_root", new TextType(ConfigChecks.CgroupPath), "Cgroup that everything of this daemon lives in.",
+            c => c.Runtime.CgroupRoot, (c, v) => c with { Runtime = c.Runtime with { CgroupRoot = (string)v! } }),
+        new("runtime", "user_namespaces", new ChoiceType("auto", "on", "off"), "Whether sandboxes get a user namespace of their own.",
+            c => c.Runtime.UserNamespaces, (c, v) => c with { Runtime = c.Runtime with { UserNamespaces = (string)v! } }),
+
+        new("pool", "store", new ChoiceType("auto", "btrfs", "local-disk"), "How volumes are kept.",
+            c => c.Pool.Store, (c, v) => c with { Pool = c.Pool with { Store = (string)v! } }),
+        new("pool", "size", new SizeType(ByteSize.FromMiB(256), MaxSize), "Size of the sparse pool file when one is made.",
+            c => c.Pool.Size, (c, v) => c with { Pool = c.Pool with { Size = (ByteSize)v! } }),
+        new("pool", "path", new TextType(ConfigChecks.OptionalPath), "Directory of the pool; empty: below the state directory.",
+            c => c.Pool.Path, (c, v) => c with { Pool = c.Pool with { Path = (string)v! } }),
+
+        new("logs", "max_bytes", new SizeType(new ByteSize(64 << 10), ByteSize.FromGiB(1)), "Size at which a console or process log rotates.",
+            c => c.Logs.MaxBytes, (c, v) => c with { Logs = c.Logs with { MaxBytes = (ByteSize)v! } }),
+
+        new("templates", "mirror", new TextType(ConfigChecks.Mirror), "Debian mirror to build templates from; empty: the host's.",
+            c => c.Templates.Mirror, (c, v) => c with { Templates = c.Templates with { Mirror = (string)v! } }),
+        new("templates", "ca_certificates", new TextType(ConfigChecks.OptionalPath), "PEM file of extra authorities put into templates.",
+            c => c.Templates.CaCertificates, (c, v) => c with { Templates = c.Templates with { CaCertificates = (string)v! } }),
+    ];
+
+    public static IEnumerable<string> Sections => Keys.Select(key => key.Section).Distinct();
+
+    public static ConfigKey? Find(string section, string name)
+    {
+        foreach (var key in Keys)
+        {
+            if (key.Section == section && key.Name == name)
+            {
+                return key;
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,11 @@
+namespace Vivarium.Configuration.Sections;
+
+/// <summary><c>[templates]</c>.</summary>
+public sealed record TemplatesConfig
+{
+    /// <summary>Debian mirror used to build templates; empty: the host's own.</summary>
+    public string Mirror { get; init; } = "";
+
+    /// <summary>PEM file of extra certificate authorities put into templates; empty: none.</summary>
+    public string CaCertificates { get; init; } = "";
+}

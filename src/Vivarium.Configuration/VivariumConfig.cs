@@ -1,0 +1,37 @@
+using Vivarium.Configuration.Sections;
+
+namespace Vivarium.Configuration;
+
+/// <summary>The configuration in force: validated, immutable. <see cref="ConfigLoader"/> makes it.</summary>
+public sealed record VivariumConfig
+{
+    /// <summary><c>[paths]</c>.</summary>
+    public PathsConfig Paths { get; init; } = new();
+
+    /// <summary><c>[daemon]</c>.</summary>
+    public DaemonConfig Daemon { get; init; } = new();
+
+    /// <summary><c>[defaults]</c>.</summary>
+    public DefaultsConfig Defaults { get; init; } = new();
+
+    /// <summary><c>[limits]</c>.</summary>
+    public LimitsConfig Limits { get; init; } = new();
+
+    /// <summary><c>[runtime]</c>.</summary>
+    public RuntimeConfig Runtime { get; init; } = new();
+
+    /// <summary><c>[pool]</c>.</summary>
+    public PoolConfig Pool { get; init; } = new();
+
+    /// <summary><c>[logs]</c>.</summary>
+    public LogsConfig Logs { get; init; } = new();
+
+    /// <summary><c>[templates]</c>.</summary>
+    public TemplatesConfig Templates { get; init; } = new();
+
+    /// <summary>Files read, in order; empty when there was none.</summary>
+    public IReadOnlyList<string> Files { get; init; } = [];
+
+    /// <summary>Every key with its value and where that came from, in the order of the sections.</summary>
+    public IReadOnlyList<ConfigSetting> Settings { get; init; } = [];
+}
