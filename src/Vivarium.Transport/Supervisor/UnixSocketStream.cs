@@ -1,0 +1,120 @@
+using System.Net.Sockets;
+using Vivarium.Wire.Errors;
+
+namespace Vivarium.Transport.Supervisor;
+
+/// <summary>A connected Unix stream socket; half-close is shutdown(2).</summary>
+public sealed class UnixSocketStream : DuplexStream
+{
+    /// <summary>Buffer asked for on both sides of a bulk stream; the kernel may grant less.</summary>
+    private const int SocketBuffer = 1024 * 1024;
+
+    /// <summary>Longest path of a Unix socket, without the terminating zero (sun_path of unix(7)).</summary>
+    private const int MaxPath = 107;
+
+    private readonly Socket _socket;
+    private int _completed;
+
+    /// <summary>Takes over a connected socket.</summary>
+    public UnixSocketStream(Socket socket) => _socket = socket;
+
+    /// <summary>The socket underneath, for peer credentials and the like.</summary>
+    public Socket Socket => _socket;
+
+    /// <summary>Connects.</summary>
+    /// <param name="path">Path of the socket, at most 107 bytes.</param>
+    /// <param name="what">Whom the user wanted to reach, for the error: <c>the daemon</c>, <c>the sandbox's supervisor</c>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="VivariumException">unavailable: nobody listens there; permission_denied; invalid_argument: the path is too long.</exception>
+    public static async ValueTask<UnixSocketStream> ConnectAsync(string path, string what, CancellationToken cancellationToken)
+    {
+        if (System.Text.Encoding.UTF8.GetByteCount(path) > MaxPath)
+            throw new VivariumException(ErrorCode.InvalidArgument, $"cannot connect to {what}: the socket path {path} is longer than {MaxPath} bytes", reason: "path_too_long");
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken).ConfigureAwait(false);
+            socket.SendBufferSize = SocketBuffer;
+            return new UnixSocketStream(socket);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw Refused(path, what, e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return await _socket.ReceiveAsync(buffer, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"read from the socket: {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            while (!buffer.IsEmpty)
+            {
+                var sent = await _socket.SendAsync(buffer, SocketFlags.None, cancellationToken).ConfigureAwait(false);
+                buffer = buffer[sent..];
+            }
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"write to the socket: {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask CompleteWritesAsync(CancellationToken cancellationToken = default)
+    {
+        if (Interlocked.Exchange(ref _completed, 1) == 0)
+        {
+            try
+            {
+                _socket.Shutdown(SocketShutdown.Send);
+            }
+            catch (SocketException)
+            {
+                // The peer is gone already; reading will say so.
+            }
+            catch (ObjectDisposedException)
+            {
+                // So are we.
+            }
+        }
+
+        return default;
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask DisposeAsync()
+    {
+        _socket.Dispose();
+        GC.SuppressFinalize(this);
+        return default;
+    }
+
+    private static VivariumException Refused(string path, string what, SocketException e) => e.SocketErrorCode switch
+    {
+        SocketError.AccessDenied => new VivariumException(
+            ErrorCode.PermissionDenied, $"cannot connect to {what}: no permission for {path}", "Join the group that owns the socket, or run as root.", "socket_permission", e),
+        SocketError.ConnectionRefused or SocketError.AddressNotAvailable or SocketError.HostNotFound => new VivariumException(
+            ErrorCode.Unavailable, $"cannot connect to {what}: nobody listens on {path}", reason: "not_listening", inner: e),
+        _ => new VivariumException(ErrorCode.Unavailable, $"cannot connect to {what} on {path}: {e.Message}", reason: "connect_failed", inner: e),
+    };
+}
