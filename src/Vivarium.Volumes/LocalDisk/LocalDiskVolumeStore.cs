@@ -1,0 +1,275 @@
+using System.Collections.Concurrent;
+using Vivarium.Linux;
+using Vivarium.Linux.Trees;
+using Vivarium.Wire.Errors;
+
+namespace Vivarium.Volumes.LocalDisk;
+
+/// <summary>
+/// Volumes are plain directories. A clone copies the tree, sharing data (reflink) where the file system can; there are no snapshots and no quota.
+/// </summary>
+internal sealed class LocalDiskVolumeStore : IVolumeStore
+{
+    private const int CopyParallelism = 4;
+    private const int Threads = 4;
+    private const long MaximumEntries = 20_000_000;
+    private const UnixFileMode RootMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
+    private readonly PoolLayout layout;
+    private readonly BlockingThreads threads = new("volumes", Threads);
+    private readonly ActivePaths active = new();
+    private readonly ConcurrentDictionary<Task, bool> removals = new();
+    private readonly CancellationTokenSource disposing = new();
+
+    internal LocalDiskVolumeStore(PoolLayout layout) => this.layout = layout;
+
+    public string Name => "local-disk";
+
+    public VolumeStoreCapabilities Capabilities { get; } = new(Snapshots: false, Quota: false, UniqueBytes: false);
+
+    public string PathOf(VolumeKind kind, string key) => layout.PathOf(kind, key);
+
+    public bool Exists(VolumeKind kind, string key) => layout.Exists(kind, key);
+
+    public IReadOnlyList<string> List(VolumeKind kind) => layout.List(kind);
+
+    public async Task<string> CreateAsync(VolumeKind kind, string key, CancellationToken cancellationToken)
+    {
+        RefuseSnapshots(kind);
+        var operation = $"making the {StoreErrors.Word(kind)} volume '{key}'";
+        var path = layout.PartialOf(kind, key);
+        RefuseWhenCritical(operation);
+        await threads.RunAsync(() => Try(operation, () => MakePartial(path)), cancellationToken).ConfigureAwait(false);
+        return path;
+    }
+
+    public Task CommitAsync(VolumeKind kind, string key, string finalKey, CancellationToken cancellationToken)
+    {
+        string from = layout.PartialOf(kind, key), to = layout.PathOf(kind, finalKey);
+        return threads.RunAsync(
+            () => Try($"finishing the {StoreErrors.Word(kind)} volume '{finalKey}'", () =>
+            {
+                FileSystemSync.Of(from);
+                Rename(from, to);
+                active.Leave(from);
+            }),
+            cancellationToken);
+    }
+
+    public Task AbandonAsync(VolumeKind kind, string key, CancellationToken cancellationToken)
+    {
+        var path = layout.PartialOf(kind, key);
+        return threads.RunAsync(
+            () => Try($"removing the unfinished {StoreErrors.Word(kind)} volume '{key}'", () =>
+            {
+                TreeRemoval.Remove(path, disposing.Token);
+                active.Leave(path);
+            }),
+            cancellationToken);
+    }
+
+    public async Task CloneAsync(VolumeKind sourceKind, string sourceKey, VolumeKind targetKind, string targetKey, CancellationToken cancellationToken)
+    {
+        if (sourceKind != VolumeKind.Template || targetKind != VolumeKind.Sandbox)
+        {
+            throw StoreErrors.SnapshotsNotAvailable();
+        }
+
+        string source = layout.PathOf(sourceKind, sourceKey), target = layout.PathOf(targetKind, targetKey), partial = layout.PartialOf(targetKind, targetKey);
+        var operation = $"copying the template volume '{sourceKey}'";
+        RefuseWhenCritical(operation);
+        if (!Directory.Exists(source))
+        {
+            throw StoreErrors.NotFound(sourceKind, sourceKey);
+        }
+
+        if (Directory.Exists(target))
+        {
+            throw StoreErrors.Map(new LinuxException("copy", target, Errno.EEXIST), operation);
+        }
+
+        Try(operation, () => MakePartial(partial));
+        try
+        {
+            await TreeCopy.RunAsync(source, partial, CopyParallelism, cancellationToken).ConfigureAwait(false);
+            Try(operation, () => Rename(partial, target));
+        }
+        catch (Exception e)
+        {
+            RemoveInBackground(partial);
+            if (e is LinuxException error)
+            {
+                throw StoreErrors.Map(error, operation);
+            }
+
+            throw;
+        }
+        finally
+        {
+            active.Leave(partial);
+        }
+    }
+
+    public Task DeleteAsync(VolumeKind kind, string key, CancellationToken cancellationToken)
+    {
+        var path = layout.PathOf(kind, key);
+        var doomed = layout.DeletingOf(kind, $"{key}-{Guid.NewGuid():N}"[..Math.Min(80, key.Length + 33)]);
+        return threads.RunAsync(
+            () => Try($"removing the {StoreErrors.Word(kind)} volume '{key}'", () =>
+            {
+                if (Directory.Exists(path))
+                {
+                    Rename(path, doomed);
+                    RemoveInBackground(doomed);
+                }
+            }),
+            cancellationToken);
+    }
+
+    public Task<VolumeUsage> UsageAsync(VolumeKind kind, string key, CancellationToken cancellationToken)
+    {
+        var path = layout.PathOf(kind, key);
+        return threads.RunAsync(
+            () =>
+            {
+                if (!Directory.Exists(path))
+                {
+                    throw StoreErrors.NotFound(kind, key);
+                }
+
+                var usage = default(TreeUsage);
+                Try($"measuring the {StoreErrors.Word(kind)} volume '{key}'", () => usage = TreeUsage.Of(path, MaximumEntries, cancellationToken));
+                return new VolumeUsage(usage.AllocatedBytes, null, usage.Complete);
+            },
+            cancellationToken);
+    }
+
+    public Task SetQuotaAsync(VolumeKind kind, string key, long? bytes, CancellationToken cancellationToken) =>
+        throw new VivariumException(
+            ErrorCode.Unimplemented, "a volume limit cannot be honoured: the local-disk store has no quota", "use a btrfs pool, or leave the limit out");
+
+    public Task<PoolSpace> SpaceAsync(CancellationToken cancellationToken) => Task.FromResult(Space());
+
+    public Task<PoolHealth> HealthAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Task.FromResult(PoolHealth.Of(Space()));
+        }
+        catch (IOException e)
+        {
+            return Task.FromResult(new PoolHealth(PoolState.Unusable, 1, $"the pool does not answer: {e.Message}"));
+        }
+    }
+
+    public Task<IReadOnlyList<string>> ReclaimAsync(CancellationToken cancellationToken) => threads.RunAsync<IReadOnlyList<string>>(
+        () =>
+        {
+            var removed = new List<string>();
+            foreach (var path in layout.Leftovers().Where(path => !active.Contains(path)))
+            {
+                Try($"removing the leftover '{path}'", () => TreeRemoval.Remove(path, cancellationToken));
+                removed.Add(path);
+            }
+
+            return removed;
+        },
+        cancellationToken);
+
+    public Task GrowAsync(long totalBytes, CancellationToken cancellationToken) =>
+        throw new VivariumException(ErrorCode.Unimplemented, "the pool cannot be grown: it is a directory on the machine's disk", "enlarge that disk");
+
+    public Task UnmountAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await disposing.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(removals.Keys).ConfigureAwait(false);
+        threads.Dispose();
+    }
+
+    private void MakePartial(string path)
+    {
+        active.Enter(path);
+        if (Directory.Exists(path))
+        {
+            throw new LinuxException("make directory", path, Errno.EEXIST);
+        }
+
+        Directory.CreateDirectory(path);
+        File.SetUnixFileMode(path, RootMode);
+    }
+
+    private static void Rename(string from, string to)
+    {
+        if (Directory.Exists(to))
+        {
+            throw new LinuxException("rename", to, Errno.EEXIST);
+        }
+
+        Directory.Move(from, to);
+    }
+
+    private void RemoveInBackground(string path)
+    {
+        active.Enter(path);
+        Track(threads.RunAsync(
+            () =>
+            {
+                try
+                {
+                    TreeRemoval.Remove(path, disposing.Token);
+                }
+                catch (Exception e) when (e is IOException or OperationCanceledException)
+                {
+                    // Its suffix says what it is; ReclaimAsync goes on with it.
+                }
+                finally
+                {
+                    active.Leave(path);
+                }
+            },
+            CancellationToken.None /* housekeeping of the store, not of the caller */));
+    }
+
+    private void Track(Task task)
+    {
+        removals.TryAdd(task, true);
+        task.ContinueWith(done => removals.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private PoolSpace Space()
+    {
+        var drive = new DriveInfo(layout.Root);
+        return new PoolSpace(drive.TotalSize - drive.TotalFreeSpace + drive.AvailableFreeSpace, drive.TotalSize - drive.TotalFreeSpace, drive.AvailableFreeSpace);
+    }
+
+    private void RefuseWhenCritical(string operation)
+    {
+        if (Space().UsedFraction >= PoolHealth.CriticalFraction)
+        {
+            throw StoreErrors.PoolFull(operation);
+        }
+    }
+
+    private static void RefuseSnapshots(VolumeKind kind)
+    {
+        if (kind == VolumeKind.Snapshot)
+        {
+            throw StoreErrors.SnapshotsNotAvailable();
+        }
+    }
+
+    private static void Try(string operation, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (LinuxException e)
+        {
+            throw StoreErrors.Map(e, operation);
+        }
+    }
+}
