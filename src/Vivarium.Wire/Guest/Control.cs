@@ -45,6 +45,7 @@ public static class ControlType
     public const string Stats = "stats";
     public const string Processes = "processes";
     public const string KillProcess = "kill_process";
+    public const string Oom = "oom";
 #pragma warning restore CS1591
 }
 
@@ -296,4 +297,39 @@ public sealed record KillProcessPayload
 
     /// <summary>Whether the whole tree gets it; default true.</summary>
     public bool? Tree { get; init; }
+}
+
+/// <summary>
+/// Payload of <c>resumed</c>, the first message after processes and memory were brought back (restore, fork): what was unique or current about the old
+/// machine is so no more. The guest applies all of it or answers <c>ok:false</c>, and the host then fails the restore.
+/// </summary>
+public sealed record ResumedPayload
+{
+    /// <summary>Host clock, milliseconds since the Unix epoch.</summary>
+    public long? UnixTimeMs { get; init; }
+
+    /// <summary>New host name.</summary>
+    public string? Hostname { get; init; }
+
+    /// <summary>New machine id, 32 hex digits, for <c>/etc/machine-id</c>.</summary>
+    public string? MachineId { get; init; }
+
+    /// <summary>Fresh random bytes for the kernel's generator, base64, 32 to 512 bytes.</summary>
+    public string? Entropy { get; init; }
+
+    /// <summary>Lines for /etc/resolv.conf's <c>nameserver</c>.</summary>
+    public IReadOnlyList<string>? Nameservers { get; init; }
+}
+
+/// <summary>
+/// Payload of <c>oom</c>, sent by the supervisor whenever the out-of-memory killer struck in the sandbox's cgroup, so that the guest can
+/// report a process killed that way as such. A host that does so says <see cref="Capability"/> in its <c>hello</c>.
+/// </summary>
+public sealed record OomPayload
+{
+    /// <summary>Capability word of a host that sends this.</summary>
+    public const string Capability = "oom";
+
+    /// <summary>Kills since the sandbox began; only grows.</summary>
+    public required long Kills { get; init; }
 }

@@ -18,6 +18,8 @@ namespace Vivarium.Wire.Guest;
 [JsonSerializable(typeof(GuestStats))]
 [JsonSerializable(typeof(ProcessesPayload))]
 [JsonSerializable(typeof(KillProcessPayload))]
+[JsonSerializable(typeof(ResumedPayload))]
+[JsonSerializable(typeof(OomPayload))]
 [JsonSerializable(typeof(ExecRequest))]
 [JsonSerializable(typeof(ExecReply))]
 [JsonSerializable(typeof(ExecControl))]

@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vivarium.Guest.Control;
+using Vivarium.Guest.Exec;
+using Vivarium.Guest.Init;
+using Vivarium.Guest.Ports;
+using Vivarium.Transport.Yamux;
+
+namespace Vivarium.Guest;
+
+/// <summary>The agent put together: init duties, the connection to the host over standard input and output, the ports, and the end.</summary>
+internal static class GuestAgent
+{
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
+
+    // The host is gone: whatever runs here runs for nobody, and the supervisor's successor waits for the end.
+    private static readonly TimeSpan AbandonedGrace = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Runs until the sandbox ends. 0: asked to end; 1: the host went away.</summary>
+    public static async Task<int> RunAsync(string token)
+    {
+        var isInit = Environment.ProcessId == 1;
+        var context = new GuestContext
+        {
+            IsInit = isInit,
+            RunDirectory = InitDuties.Run(isInit),
+            BootId = Guid.NewGuid().ToString("N"),
+        };
+        var stop = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var onTerm = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal, "SIGTERM"));
+        using var onInt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal, "SIGINT"));
+        using var onHangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static signal => signal.Cancel = true);
+        using var onQuit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, static signal => signal.Cancel = true);
+
+        var gate = new TokenGate(token);
+        var actions = new ControlActions(context, reason => stop.TrySetResult(reason));
+        var dispatcher = new PortDispatcher(gate, [new ControlPort(gate, actions), new ExecPort(context), .. PortHandlers.Others(context)]);
+        await using var session = new YamuxSession(new SafeFileHandle(0, ownsHandle: true), new SafeFileHandle(1, ownsHandle: true), YamuxRole.Server);
+        using var ending = new CancellationTokenSource();
+        var serving = dispatcher.RunAsync(session, ending.Token);
+        ConsoleLog.Write($"version {GuestVersion.Text}, pid {Environment.ProcessId}, serving");
+
+        var asked = await Task.WhenAny(stop.Task, serving) == stop.Task;
+        var reason = asked ? await stop.Task : $"the connection to the host ended: {(await session.Completed).Message}";
+        actions.Lifecycle.Enter("shutdown", reason);
+        await OrderlyStop.RunAsync(context, actions.Mounts, asked ? StopGrace : AbandonedGrace);
+        await ending.CancelAsync();
+        ConsoleLog.Write("stopped");
+        return asked ? 0 : 1;
+
+        void Stop(PosixSignalContext signal, string name)
+        {
+            signal.Cancel = true;
+            stop.TrySetResult(name);
+        }
+    }
+}

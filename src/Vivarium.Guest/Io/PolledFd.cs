@@ -1,0 +1,203 @@
+using System.Runtime.InteropServices;
+using Vivarium.Linux;
+
+namespace Vivarium.Guest.Io;
+
+/// <summary>
+/// A non-blocking descriptor on the <see cref="FdPoller"/>. Use: clear the signal, try the call, and on
+/// <see cref="WouldBlock"/> await the signal; a readiness that came in between is not lost.
+/// </summary>
+internal sealed class PolledFd : IDisposable
+{
+    /// <summary>Returned by <see cref="TryRead"/> and <see cref="TryWrite"/> when the descriptor is not ready.</summary>
+    public const int WouldBlock = -1;
+
+    /// <summary>Returned when the other side is gone (EPIPE, EIO of a terminal whose last slave closed) or the descriptor is closed.</summary>
+    public const int Gone = -2;
+
+    private readonly Lock _gate = new();
+    private readonly ulong _key;
+    private readonly bool _owns;
+    private int _fd;
+
+    /// <summary>Takes a descriptor, makes it non-blocking and watches it.</summary>
+    /// <param name="fd">The descriptor.</param>
+    /// <param name="owns">Whether <see cref="Dispose"/> closes it.</param>
+    public PolledFd(int fd, bool owns = true)
+    {
+        _fd = fd;
+        _owns = owns;
+        var flags = Libc.Fcntl(fd, Libc.F_GETFL, 0);
+        _ = Libc.Fcntl(fd, Libc.F_SETFL, flags | Libc.O_NONBLOCK);
+        _key = FdPoller.Shared.Add(fd, this);
+        Pollable = _key != 0;
+    }
+
+    /// <summary>False for a descriptor that is always ready (a regular file).</summary>
+    public bool Pollable { get; }
+
+    /// <summary>Set when there may be something to read, or the other side hung up, or someone called <see cref="Wake"/>.</summary>
+    public AsyncSignal Readable { get; } = new();
+
+    /// <summary>Set when there may be room to write, or the other side hung up, or someone called <see cref="Wake"/>.</summary>
+    public AsyncSignal Writable { get; } = new();
+
+    /// <summary>Makes both waiters look again.</summary>
+    public void Wake()
+    {
+        Readable.Set();
+        Writable.Set();
+    }
+
+    /// <summary>One read(2): bytes read, 0 at the end, or <see cref="WouldBlock"/> or <see cref="Gone"/>.</summary>
+    public unsafe int TryRead(Span<byte> buffer)
+    {
+        lock (_gate)
+        {
+            // SAFETY: the span is pinned for the call and its length is passed; the gate keeps the descriptor open during it (it cannot block).
+            fixed (byte* start = buffer)
+            {
+                while (_fd >= 0)
+                {
+                    var count = Libc.Read(_fd, start, (nuint)buffer.Length);
+                    if (count >= 0)
+                    {
+                        return (int)count;
+                    }
+
+                    var errno = Marshal.GetLastPInvokeError();
+                    if (errno != Errno.EINTR)
+                    {
+                        return errno == Errno.EAGAIN ? WouldBlock : Gone;
+                    }
+                }
+            }
+        }
+
+        return Gone;
+    }
+
+    /// <summary>One write(2): bytes written, or <see cref="WouldBlock"/> or <see cref="Gone"/>.</summary>
+    public unsafe int TryWrite(ReadOnlySpan<byte> bytes)
+    {
+        lock (_gate)
+        {
+            // SAFETY: as in TryRead.
+            fixed (byte* start = bytes)
+            {
+                while (_fd >= 0)
+                {
+                    var count = Libc.Write(_fd, start, (nuint)bytes.Length);
+                    if (count >= 0)
+                    {
+                        return (int)count;
+                    }
+
+                    var errno = Marshal.GetLastPInvokeError();
+                    if (errno != Errno.EINTR)
+                    {
+                        return errno == Errno.EAGAIN ? WouldBlock : Gone;
+                    }
+                }
+            }
+        }
+
+        return Gone;
+    }
+
+    /// <summary>Writes everything, waiting for room as needed. False when the other side is gone.</summary>
+    public async ValueTask<bool> WriteAllAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (!bytes.IsEmpty)
+        {
+            Writable.Clear();
+            var count = TryWrite(bytes.Span);
+            if (count == WouldBlock)
+            {
+                await Writable.WaitAsync();
+            }
+            else if (count < 0)
+            {
+                return false;
+            }
+            else
+            {
+                bytes = bytes[count..];
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Bytes waiting to be read (FIONREAD), or -1 where the kernel does not say.</summary>
+    public unsafe int Available()
+    {
+        var count = 0;
+        lock (_gate)
+        {
+            // SAFETY: FIONREAD writes one int to the address given.
+            return _fd >= 0 && Libc.Ioctl(_fd, Libc.FIONREAD, &count) == 0 ? count : -1;
+        }
+    }
+
+    /// <summary>Enlarges a pipe as far as the kernel lets us; a refusal changes nothing.</summary>
+    public void EnlargePipe(int bytes)
+    {
+        lock (_gate)
+        {
+            if (_fd >= 0)
+            {
+                _ = Libc.Fcntl(_fd, Libc.F_SETPIPE_SZ, bytes);
+            }
+        }
+    }
+
+    /// <summary>Runs a short, non-blocking call on the descriptor while it is certainly open; does nothing after the end.</summary>
+    public void Use(Action<int> call)
+    {
+        lock (_gate)
+        {
+            if (_fd >= 0)
+            {
+                call(_fd);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_fd < 0)
+            {
+                return;
+            }
+
+            FdPoller.Shared.Remove(_fd, _key);
+            if (_owns)
+            {
+                _ = Libc.Close(_fd);
+            }
+
+            _fd = -1;
+        }
+
+        Wake();
+    }
+
+    /// <summary>Called by the poller's thread.</summary>
+    internal void OnEvents(uint events)
+    {
+        const uint Ended = Libc.EPOLLERR | Libc.EPOLLHUP | Libc.EPOLLRDHUP;
+        if ((events & (Libc.EPOLLIN | Ended)) != 0)
+        {
+            Readable.Set();
+        }
+
+        if ((events & (Libc.EPOLLOUT | Ended)) != 0)
+        {
+            Writable.Set();
+        }
+    }
+}
