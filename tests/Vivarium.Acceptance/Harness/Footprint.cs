@@ -1,0 +1,115 @@
+using Vivarium.Linux.Processes;
+
+namespace Vivarium.Acceptance.Harness;
+
+/// <summary>
+/// Everything on the machine that belongs to one private daemon, found by its directory and its cgroup's name: what a leak check compares.
+/// </summary>
+internal sealed record Footprint(
+    IReadOnlyList<string> Processes, IReadOnlyList<string> Mounts, IReadOnlyList<string> Cgroups, IReadOnlyList<string> Loops, IReadOnlyList<string> Directories)
+{
+    public static Footprint Of(PrivateDaemon daemon)
+    {
+        var pids = ProcessesOf(daemon);
+        return new Footprint(
+            [.. pids.Select(p => $"process {p.Pid} {p.Command}")],
+            [.. File.ReadLines("/proc/self/mountinfo").Where(l => l.Contains(daemon.Home, StringComparison.Ordinal)).Select(l => $"mount {l.Split(' ')[4]}")],
+            [.. CgroupsOf(daemon).Select(d => $"cgroup {d}")],
+            [.. LoopsOf(daemon).Select(d => $"loop device {d}")],
+            [.. DirectoriesOf(daemon)]);
+    }
+
+    /// <summary>What is here and was not in <paramref name="before"/>.</summary>
+    public IReadOnlyList<string> Since(Footprint before) =>
+        [.. All().Except(before.All())];
+
+    public IEnumerable<string> All() => [.. Processes, .. Mounts, .. Cgroups, .. Loops, .. Directories];
+
+    /// <summary>Takes away by force whatever there is; for the end of a run, after the leak check has said what it had to say.</summary>
+    public static async Task EraseAsync(PrivateDaemon daemon)
+    {
+        foreach (var (pid, _) in ProcessesOf(daemon))
+        {
+            Signals.Send(pid, Signals.SIGKILL);
+        }
+
+        await Eventually.TryAsync(() => ProcessesOf(daemon).Count == 0, TimeSpan.FromSeconds(5));
+        foreach (var line in File.ReadLines("/proc/self/mountinfo").Select(l => l.Split(' ')[4]).Where(m => m.StartsWith(daemon.Home, StringComparison.Ordinal)).Reverse().ToList())
+        {
+            await Tools.TryAsync("umount", "-l", line);
+        }
+
+        foreach (var loop in LoopsOf(daemon))
+        {
+            await Tools.TryAsync("losetup", "-d", loop.Split(' ')[0]);
+        }
+
+        foreach (var cgroup in CgroupsOf(daemon).OrderByDescending(d => d.Length))
+        {
+            await Tools.TryAsync("rmdir", cgroup);
+        }
+
+        await Tools.TryAsync("rm", "-rf", "--one-file-system", daemon.Home);
+    }
+
+    private static List<(int Pid, string Command)> ProcessesOf(PrivateDaemon daemon)
+    {
+        var found = new List<(int, string)>();
+        foreach (var dir in Directory.EnumerateDirectories("/proc").Where(d => char.IsAsciiDigit(Path.GetFileName(d)[0])))
+        {
+            try
+            {
+                var command = File.ReadAllText(dir + "/cmdline").Replace('\0', ' ').Trim();
+                var ours = command.Contains(daemon.Home, StringComparison.Ordinal)
+                    || File.ReadAllText(dir + "/cgroup").Contains(daemon.CgroupRoot + "/", StringComparison.Ordinal)
+                    || File.ReadAllText(dir + "/environ").Contains(daemon.ConfigFile, StringComparison.Ordinal);
+                if (ours && command.Length > 0)
+                {
+                    found.Add((int.Parse(Path.GetFileName(dir), null), command.Length > 160 ? command[..160] : command));
+                }
+            }
+            catch (IOException)
+            {
+                // It ended while we looked.
+            }
+            catch (UnauthorizedAccessException)
+            {
+                // It ended while we looked.
+            }
+        }
+
+        return found;
+    }
+
+    private static IEnumerable<string> CgroupsOf(PrivateDaemon daemon)
+    {
+        var roots = Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup").Select(d => d + daemon.CgroupRoot).Where(Directory.Exists);
+        return roots.SelectMany(root => Directory.EnumerateDirectories(root, "*", SearchOption.AllDirectories).Append(root)).ToList();
+    }
+
+    private static List<string> LoopsOf(PrivateDaemon daemon) =>
+        [.. Directory.EnumerateDirectories("/sys/block", "loop*")
+            .Where(d => File.Exists(d + "/loop/backing_file"))
+            .Select(d => (Device: "/dev/" + Path.GetFileName(d), File: Read(d + "/loop/backing_file")))
+            .Where(l => l.File.StartsWith(daemon.Home, StringComparison.Ordinal))
+            .Select(l => $"{l.Device} {l.File}")];
+
+    // What is made per sandbox: runtime directory, state directory, volume.
+    private static IEnumerable<string> DirectoriesOf(PrivateDaemon daemon)
+    {
+        string[] parents = [daemon.Runtime, Path.Combine(daemon.State, "sandboxes"), Path.Combine(daemon.State, "pool", "sandboxes")];
+        return parents.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Select(d => $"directory {d}").ToList();
+    }
+
+    private static string Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path).Trim();
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+}
