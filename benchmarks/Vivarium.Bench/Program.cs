@@ -50,5 +50,5 @@ await using (var host = await BenchHost.StartAsync(quick))
     }
 }
 
-report.Save(Path.Combine(BenchHost.Repository, "bench", "results", "latest.json"), complete: names.Length == 0 && !quick);
+report.Save(Path.Combine(BenchHost.Repository, "benchmarks", "results", "latest.json"), complete: names.Length == 0 && !quick);
 return report.AnyFailed ? 1 : 0;

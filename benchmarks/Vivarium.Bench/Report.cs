@@ -36,7 +36,7 @@ internal sealed class Report
     private static string Number(double value) => value.ToString(value >= 100 ? "0" : value >= 10 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
 }
 
-/// <summary>Content of <c>bench/results/latest.json</c>.</summary>
+/// <summary>Content of <c>benchmarks/results/latest.json</c>.</summary>
 internal sealed record ResultFile(bool Complete, int Cores, string Kernel, IReadOnlyList<Result> Results);
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
