@@ -67,7 +67,7 @@ internal sealed class BenchHost : IAsyncDisposable
         var host = new BenchHost(work, quick);
         await host.VivAsync("daemon", "start");
         await host.VivAsync("template", "build", "tiny");
-        host.Api = await HostClient.ConnectAsync($"{work}/run/vivd.sock", CancellationToken.None);
+        host.Api = await HostClient.ConnectAsync($"{work}/run/vivd.sock", cancellationToken: CancellationToken.None);
         await host.PreparePeersAsync();
         return host;
     }
@@ -136,7 +136,7 @@ internal sealed class BenchHost : IAsyncDisposable
     private async Task PreparePeersAsync()
     {
         // The peers' root is a busybox tree of the same content on the same disk class as the sandboxes: the pool.
-        var template = (await Api.TemplateGetAsync(new RefParams { Ref = "tiny" }, CancellationToken.None)).Digest;
+        var template = (await Api.TemplateAsync("tiny", CancellationToken.None)).Digest;
         var source = Path.Combine(_work, "state", "pool", "templates", template.Replace("sha256:", "", StringComparison.Ordinal));
         PeerRoot = Path.Combine(_work, "state", "pool", "bench-peer");
         var copy = await ChildRun.RunAsync("cp", ["-a", source, PeerRoot], null, CancellationToken.None);
