@@ -1,1 +1,1 @@
-return Vivarium.Cli.App.Run(args);
+return 0;

@@ -1,0 +1,82 @@
+using Vivarium.Wire.Errors;
+
+namespace Vivarium.Runtimes.Oci;
+
+/// <summary>How one engine program is driven: its command lines, and what it can do.</summary>
+internal sealed record OciEngine
+{
+    /// <summary>Engine setting: gVisor platform, <c>systrap</c>, <c>ptrace</c> or <c>kvm</c>.</summary>
+    public const string PlatformOption = "platform";
+
+    /// <summary>Engine setting: <c>true</c> when the engine cannot set up cgroups here, so that we do it around it.</summary>
+    public const string IgnoreCgroupsOption = "ignore_cgroups";
+
+    private readonly bool isGvisor;
+    private readonly IReadOnlyDictionary<string, string> settings;
+
+    public OciEngine(string name, string path, IReadOnlyDictionary<string, string>? options)
+    {
+        if (name is not ("runc" or "crun" or "runsc"))
+        {
+            throw new VivariumException(ErrorCode.InvalidArgument, $"cannot use engine '{name}': it is not an OCI engine", "use runc, crun or runsc");
+        }
+
+        Name = name;
+        Path = path;
+        isGvisor = name == "runsc";
+        settings = options ?? new Dictionary<string, string>();
+    }
+
+    /// <summary><c>runc, crun, runsc</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Absolute path of the program.</summary>
+    public string Path { get; }
+
+    /// <summary>Our filter guards the host kernel; gVisor brings its own, stricter one for the sandbox process.</summary>
+    public bool UsesSeccompProfile => !isGvisor;
+
+    /// <summary>Whether the init may ask to be the last the out-of-memory killer takes.</summary>
+    public bool ProtectsInitFromOom => !isGvisor;
+
+    /// <summary>Whether the kernel accounts swap; without it a swap limit is an error. Source: memory.memsw.* of cgroup v1, memory.swap.* of v2.</summary>
+    public bool SwapAccounted { get; init; } = true;
+
+    /// <summary>Whether processes and memory can be saved and brought back.</summary>
+    public bool Checkpoints => isGvisor;
+
+    /// <summary>Whether it leaves cgroups to us.</summary>
+    public bool IgnoresCgroups => settings.TryGetValue(IgnoreCgroupsOption, out var value) && value == "true";
+
+    /// <summary>Arguments that start a container and let the engine program end, argv[0] included.</summary>
+    public IReadOnlyList<string> Run(string stateRoot, string bundle, string pidFile, string id) =>
+        [.. Global(stateRoot), "run", "--detach", "--bundle", bundle, "--pid-file", pidFile, id];
+
+    /// <summary>Arguments that bring a saved container back.</summary>
+    public IReadOnlyList<string> Restore(string stateRoot, string bundle, string pidFile, string image, string id) =>
+        [.. Global(stateRoot), "restore", "--detach", "--bundle", bundle, "--pid-file", pidFile, "--image-path", image, id];
+
+    /// <summary>Arguments of any other command on a container.</summary>
+    public IReadOnlyList<string> Command(string stateRoot, params ReadOnlySpan<string> arguments) => [.. Global(stateRoot), .. arguments];
+
+    private List<string> Global(string stateRoot)
+    {
+        List<string> arguments = [Path, "--root", stateRoot];
+        if (isGvisor)
+        {
+            // Writes must land in the volume, so no overlay over the root file system. The sandbox's network is loopback only.
+            arguments.AddRange(["--overlay2=none", "--network=none"]);
+            if (settings.TryGetValue(PlatformOption, out var platform))
+            {
+                arguments.Add($"--platform={platform}");
+            }
+
+            if (IgnoresCgroups)
+            {
+                arguments.Add("--ignore-cgroups");
+            }
+        }
+
+        return arguments;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Globalization;
+using Vivarium.Linux.Processes;
+using Vivarium.Runtimes.Cgroups;
+using Vivarium.Runtimes.Guest;
+using Vivarium.Runtimes.Ledger;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Supervisor;
+
+namespace Vivarium.Runtimes.Oci;
+
+/// <summary>
+/// A sandbox in an OCI container. The engine program only starts it (<c>run --detach</c>) and ends: its init is adopted by this process, which must be
+/// a child subreaper, and is killed, frozen, measured and cleaned up after through its cgroup, with no engine process in between.
+/// </summary>
+internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
+{
+    private const string BundleName = "bundle";
+    private const string StateName = "engine";
+    private const string PidFileName = "init.pid";
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan FreezeDeadline = TimeSpan.FromSeconds(10);
+
+    private SandboxCgroup? cgroup;
+    private ChildProcess? launcher;
+    private Task<ChildExit>? initExited;
+    private long oomKillsSeen;
+    private bool userNamespace;
+
+    /// <inheritdoc/>
+    public override RuntimeCapabilities Capabilities => new()
+    {
+        Isolated = true,
+        Pause = true,
+        Limits = true,
+        NetworkNamespace = true,
+        UserNamespace = userNamespace,
+        Checkpoint = false,
+    };
+
+    /// <inheritdoc/>
+    protected override string EngineName => engine.Name;
+
+    /// <inheritdoc/>
+    public override Task PauseAsync(CancellationToken cancellationToken)
+    {
+        RequireRunning("pause the sandbox");
+        return cgroup!.FreezeAsync(FreezeDeadline, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override Task ResumeAsync(CancellationToken cancellationToken)
+    {
+        RequireRunning("resume the sandbox");
+        return cgroup!.ThawAsync(FreezeDeadline, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override Task<SandboxUsage> StatsAsync(CancellationToken cancellationToken)
+    {
+        RequireRunning("measure the sandbox");
+        return Task.FromResult(cgroup!.Usage());
+    }
+
+    /// <inheritdoc/>
+    protected override void Validate(RuntimeStartOptions options)
+    {
+        if (options.Disks is { Count: > 0 } || options.Nics is { Count: > 0 })
+        {
+            throw new VivariumException(ErrorCode.InvalidArgument, $"cannot start the sandbox: engine {engine.Name} takes no {(options.Disks is { Count: > 0 } ? "disks" : "network interfaces")}");
+        }
+
+        if (options.Spec.Network.Mode != "none")
+        {
+            throw new VivariumException(ErrorCode.Unimplemented, $"cannot start the sandbox: network mode '{options.Spec.Network.Mode}' is not built yet", "use network 'none'");
+        }
+
+        if (engine.Name == "runsc" && options.Spec.IdRange is not null)
+        {
+            throw new VivariumException(ErrorCode.InvalidArgument, "cannot start the sandbox: engine runsc isolates ids by itself and takes no id range");
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task<LaunchedAgent> LaunchAsync(RuntimeStartOptions options, AgentPipes pipes, ConsolePump console, CancellationToken cancellationToken)
+    {
+        var spec = options.Spec;
+        var bundle = Path.Combine(options.StateDirectory, BundleName);
+        var state = Path.Combine(options.StateDirectory, StateName);
+        var pidFile = Path.Combine(options.StateDirectory, PidFileName);
+
+        Ledger.Add(new LedgerEntry(LedgerKind.Cgroup, spec.CgroupPath));
+        Ledger.Add(new LedgerEntry(LedgerKind.Container, state));
+        Ledger.Add(new LedgerEntry(LedgerKind.Directory, bundle));
+        cgroup = new SandboxCgroup(spec.CgroupPath);
+        userNamespace = spec.IdRange is not null;
+
+        // mkdir of the state root is the engine's; a bundle left by an earlier try is overwritten.
+        Directory.CreateDirectory(bundle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        File.Delete(pidFile);
+        OciBundle.Write(bundle, options, engine, spec.RootPath);
+        if (engine.IgnoresCgroups)
+        {
+            cgroup.Create(spec.Resources);
+        }
+
+        launcher = ChildProcess.Start(new SpawnOptions
+        {
+            FileName = engine.Path,
+            Argv = engine.Run(state, bundle, pidFile, spec.SandboxId),
+            Env = ["PATH=" + SpawnOptions.DefaultPath],
+            Fds = pipes.ChildDescriptors,
+            NewSession = true,
+            CgroupDirectories = engine.IgnoresCgroups ? cgroup.Directories : null,
+        });
+        pipes.CloseChildEnds();
+
+        var exit = await launcher.Exited.WaitAsync(StartDeadline, cancellationToken).ConfigureAwait(false);
+        if (exit.Code != 0)
+        {
+            // Its last words arrive with or just before its end.
+            await console.Completed.WaitAsync(TimeSpan.FromMilliseconds(200), cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new IOException($"{engine.Name} ended with {(exit.Signal is { } signal ? Signals.Name(signal) : $"code {exit.Code}")}");
+        }
+
+        var pid = int.Parse(await File.ReadAllTextAsync(pidFile, cancellationToken).ConfigureAwait(false), CultureInfo.InvariantCulture);
+        oomKillsSeen = cgroup.OomKills();
+        initExited = Reaper.WatchAdopted(pid);
+        return new LaunchedAgent(pid, initExited);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task KillAsync(TimeSpan deadline, CancellationToken cancellationToken)
+    {
+        // The engine program and its helpers first, so that they make nothing new; they share its session's process group.
+        if (launcher is { Exited.IsCompleted: false } starting)
+        {
+            starting.SignalGroup(Signals.SIGKILL);
+            starting.Signal(Signals.SIGKILL);
+            await starting.Exited.WaitAsync(deadline, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (cgroup is not null)
+        {
+            await cgroup.KillAsync(deadline, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ReleaseAsync()
+    {
+        // Its own deadlines bound it; there is no one left to cancel it.
+        await Reclaim.RunAsync(Ledger, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    protected override (string Reason, string Message) Explain(ChildExit exit)
+    {
+        var how = exit.Signal is { } signal ? $"was killed by {Signals.Name(signal)}" : exit.Code is { } code ? $"exited with code {code}" : "ended";
+        if (exit.Signal == Signals.SIGKILL && cgroup?.OomKills() > oomKillsSeen)
+        {
+            return ("oom", "the sandbox's init was killed because the sandbox ran out of memory");
+        }
+
+        return engine.Name == "runsc" && exit.Code is null
+            ? ("engine_died", $"the gVisor sandbox process {how}")
+            : ("guest_exited", $"the sandbox's init {how}");
+    }
+}

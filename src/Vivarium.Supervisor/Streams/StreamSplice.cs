@@ -1,0 +1,126 @@
+using System.Buffers;
+using System.Net.Sockets;
+using Vivarium.Transport;
+using Vivarium.Wire.Errors;
+
+namespace Vivarium.Supervisor.Streams;
+
+/// <summary>
+/// Carries bytes between a client's socket and a guest stream, both ways, each with its own end. The stream is closed when both directions have ended,
+/// when either side breaks, or when the client is gone altogether (which a Unix socket tells apart from a half-close).
+/// </summary>
+internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStream guest, Activity activity) : IDisposable
+{
+    private const int BufferBytes = 256 * 1024;
+    private const int SmallBufferBytes = 16 * 1024;
+    private static readonly TimeSpan GonePoll = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource broken = new();
+
+    /// <summary>Runs until both directions have ended.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        await using var registration = stopping.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), broken).ConfigureAwait(false);
+        var toClient = Guarded(GuestToClientAsync);
+        var toGuest = Guarded(ClientToGuestAsync);
+        await Task.WhenAll(toClient, toGuest).ConfigureAwait(false);
+        await broken.CancelAsync().ConfigureAwait(false); // ends the watch of a half-closed client
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => broken.Dispose();
+
+    private async Task Guarded(Func<Task> direction)
+    {
+        try
+        {
+            await direction().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException or VivariumException)
+        {
+            // One side has gone: the other direction has nobody to serve any more.
+            await broken.CancelAsync().ConfigureAwait(false);
+            await guest.DisposeAsync().ConfigureAwait(false);
+            await client.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task GuestToClientAsync()
+    {
+        await guest.CopyToAsync(new ClientSink(client, activity), BufferBytes, broken.Token).ConfigureAwait(false);
+        await client.CompleteWritesAsync(broken.Token).ConfigureAwait(false);
+    }
+
+    private async Task ClientToGuestAsync()
+    {
+        var pool = ArrayPool<byte>.Shared;
+        var buffer = pool.Rent(SmallBufferBytes);
+        try
+        {
+            while (await client.ReadAsync(buffer, broken.Token).ConfigureAwait(false) is var n and > 0)
+            {
+                activity.Touch();
+                await guest.WriteAsync(buffer.AsMemory(0, n), broken.Token).ConfigureAwait(false);
+                if (n == buffer.Length && n < BufferBytes)
+                {
+                    // Somebody with a lot to say: fewer, larger pieces.
+                    pool.Return(buffer);
+                    buffer = pool.Rent(BufferBytes);
+                }
+            }
+        }
+        finally
+        {
+            pool.Return(buffer);
+        }
+
+        if (IsGone())
+        {
+            throw new IOException("the client has gone");
+        }
+
+        await guest.CompleteWritesAsync(broken.Token).ConfigureAwait(false);
+        _ = WatchHalfClosedAsync();
+    }
+
+    private async Task WatchHalfClosedAsync()
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(GonePoll);
+            while (await timer.WaitForNextTickAsync(broken.Token).ConfigureAwait(false))
+            {
+                if (IsGone())
+                {
+                    await Guarded(static () => throw new IOException("the client has gone")).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // The splice has ended.
+        }
+    }
+
+    private bool IsGone() => PeerGone.Check(socket);
+
+    /// <summary>Writes to the client and notes the activity; <c>CopyToAsync</c> of a guest stream writes straight from its receive buffers.</summary>
+    private sealed class ClientSink(DuplexStream client, Activity activity) : DuplexStream
+    {
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            activity.Touch();
+            return client.WriteAsync(buffer, cancellationToken);
+        }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public override ValueTask CompleteWritesAsync(CancellationToken cancellationToken = default) => client.CompleteWritesAsync(cancellationToken);
+
+        public override ValueTask DisposeAsync()
+        {
+            GC.SuppressFinalize(this);
+            return default;
+        }
+    }
+}
