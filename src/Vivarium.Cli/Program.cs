@@ -1,1 +1,1 @@
-return 0;
+return Vivarium.Cli.App.Run(args);

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -225,4 +226,27 @@ __attribute__((visibility("default"))) int32_t viv_spawn(struct viv_spawn_reques
     }
     /* A child that failed is left to the reaper, like every other: two waiters would race for it. */
     return r->failed_step != STEP_NONE ? -1 : child;
+}
+
+static int sleep_until_killed(void *unused)
+{
+    (void)unused;
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    for (;;)
+        pause();
+    return 0;
+}
+
+/*
+ * Makes a process that only sleeps, in a user namespace of its own, and returns its pid. It shares our memory (a copy of the page tables of
+ * a big process is not free), so it runs on a stack the caller gives, and all signals stay blocked in it.
+ */
+__attribute__((visibility("default"))) int32_t viv_hold_user_namespace(void *stack_top, int32_t *error)
+{
+    uint64_t all = ~0ull, before = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    pid_t child = clone(sleep_until_killed, stack_top, CLONE_VM | CLONE_NEWUSER | SIGCHLD, NULL);
+    *error = errno;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
+    return child;
 }

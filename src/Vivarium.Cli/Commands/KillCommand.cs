@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Globalization;
+using Vivarium.Cli.Parsing;
+using Vivarium.Configuration.Values;
+using Vivarium.Wire.Host;
+
+namespace Vivarium.Cli.Commands;
+
+/// <summary><c>viv kill</c>.</summary>
+internal sealed class KillCommand : Verb
+{
+    /// <summary>Linux x86-64 numbers, signal(7).</summary>
+    private static readonly (string Name, int Number)[] Signals =
+    [
+        ("HUP", 1), ("INT", 2), ("QUIT", 3), ("ILL", 4), ("TRAP", 5), ("ABRT", 6), ("BUS", 7), ("FPE", 8), ("KILL", 9), ("USR1", 10), ("SEGV", 11), ("USR2", 12), ("PIPE", 13), ("ALRM", 14),
+        ("TERM", 15), ("STKFLT", 16), ("CHLD", 17), ("CONT", 18), ("STOP", 19), ("TSTP", 20), ("TTIN", 21), ("TTOU", 22), ("URG", 23), ("XCPU", 24), ("XFSZ", 25), ("VTALRM", 26), ("PROF", 27),
+        ("WINCH", 28), ("IO", 29), ("PWR", 30), ("SYS", 31),
+    ];
+
+    private readonly Argument<string> _sandbox = Opt.One("SANDBOX", "name, id or unambiguous prefix");
+    private readonly Argument<string[]> _processes = Opt.Some("PID…", "process id, or tag");
+    private readonly Option<string> _signal = Opt.Text("--signal", "SIG", "name or number; default TERM", "-s");
+    private readonly Option<bool> _only = Opt.Flag("--only", "the process alone, not its whole tree");
+
+    public KillCommand()
+        : base("kill", "Signals processes in a sandbox, each with its whole tree.")
+    {
+        Arguments.Add(_sandbox);
+        Arguments.Add(_processes);
+        Options.Add(_signal);
+        Options.Add(_only);
+    }
+
+    public static Verb Make() => new KillCommand
+    {
+        Usage = "[flags] SANDBOX PID…",
+        Examples = [("viv kill quiet-fox 17", "ask it to end"), ("viv kill -s KILL quiet-fox web", "end the process tagged web and its children")],
+    };
+
+    public override int Run(Invocation call)
+    {
+        var signal = Signal(call.Get(_signal));
+        using var host = call.Connect();
+        return References.ForEach([.. call.Get(_processes)!], call, word =>
+        {
+            var isPid = int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var pid);
+            host.Call(
+                HostMethod.Kill,
+                new KillParams { Ref = call.Get(_sandbox)!, Pid = isPid ? pid : 0, Tag = isPid ? null : word, Signal = signal, Tree = !call.Get(_only) },
+                HostJson.Default.KillParams,
+                HostJson.Default.Empty);
+        });
+    }
+
+    /// <summary>A name with or without SIG in any case, or a number from 1 to 64.</summary>
+    internal static int Signal(string? text)
+    {
+        if (text is null)
+        {
+            return 15;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            return number is >= 1 and <= 64 ? number : throw Values.Bad("--signal", text, "a signal from 1 to 64");
+        }
+
+        var name = text.StartsWith("SIG", StringComparison.OrdinalIgnoreCase) ? text[3..] : text;
+        foreach (var signal in Signals)
+        {
+            if (signal.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                return signal.Number;
+            }
+        }
+
+        var near = Suggestion.Nearest(name, Signals.Select(signal => signal.Name));
+        throw Invocation.Usage($"--signal: there is no signal '{text}'", near is null ? "names as in signal(7), such as TERM, KILL, HUP" : $"did you mean {near}?");
+    }
+}

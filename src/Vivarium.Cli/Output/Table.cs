@@ -1,0 +1,61 @@
+namespace Vivarium.Cli.Output;
+
+/// <summary>Left-aligned columns, two blanks apart. On a terminal the widest cells are shortened to fit; elsewhere nothing is cut.</summary>
+internal sealed class Table(params string[] headers)
+{
+    private const int Gap = 2;
+    private const int NarrowestCut = 12;
+    private readonly List<Cell[]> _rows = [];
+
+    public int Rows => _rows.Count;
+
+    public void Add(params Cell[] cells) => _rows.Add(cells);
+
+    public void WriteTo(TextOut output)
+    {
+        var widths = Widths(output.Width);
+        WriteRow(output, [.. headers.Select(header => new Cell(header, Style.Faint))], widths);
+        foreach (var row in _rows)
+        {
+            WriteRow(output, row, widths);
+        }
+    }
+
+    private int[] Widths(int available)
+    {
+        var widths = headers.Select(header => header.Length).ToArray();
+        foreach (var row in _rows)
+        {
+            for (var i = 0; i < row.Length; i++)
+            {
+                widths[i] = Math.Max(widths[i], row[i].Text.Length);
+            }
+        }
+
+        while (available != int.MaxValue && widths.Sum() + (Gap * (widths.Length - 1)) > available)
+        {
+            var widest = Array.IndexOf(widths, widths.Max());
+            if (widths[widest] <= NarrowestCut)
+            {
+                break;
+            }
+
+            widths[widest]--;
+        }
+
+        return widths;
+    }
+
+    private static void WriteRow(TextOut output, Cell[] row, int[] widths)
+    {
+        var line = new System.Text.StringBuilder();
+        for (var i = 0; i < row.Length; i++)
+        {
+            var text = row[i].Text.Length > widths[i] ? string.Concat(row[i].Text.AsSpan(0, widths[i] - 1), "…") : row[i].Text;
+            var padding = i == row.Length - 1 ? 0 : widths[i] + Gap - text.Length;
+            line.Append(row[i].Style is { } style ? Style.Paint(output.Color, style, text) : text).Append(' ', padding);
+        }
+
+        output.Line(line.ToString().TrimEnd());
+    }
+}
