@@ -7,6 +7,9 @@ namespace Vivarium.Transport.JsonRpc;
 public sealed partial class JsonRpcConnection
 {
     private const int MaxIdBytes = 256;
+    private const long MaxDrainBytes = 256L * 1024 * 1024;
+
+    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);
 
     private async Task ReadMessagesAsync()
     {
@@ -22,6 +25,7 @@ public sealed partial class JsonRpcConnection
                 var tooLong = new VivariumException(
                     ErrorCode.ResourceExhausted, $"a message is longer than {_options.MaxMessageBytes} bytes", "Send bulk data over a stream instead.", "message_too_long");
                 await RefuseAsync(null, JsonRpcError.InvalidRequest, tooLong.ToInfo()).ConfigureAwait(false);
+                await DrainAsync().ConfigureAwait(false);
                 throw tooLong;
             }
 
@@ -29,6 +33,32 @@ public sealed partial class JsonRpcConnection
                 return;
             if (!bytes.Span.Trim(" \t\r"u8).IsEmpty)
                 await OnMessageAsync(bytes).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Reads on for a moment after a refusal: a socket closed with unread bytes is reset, and the peer, still sending, would
+    /// see that instead of the answer.
+    /// </summary>
+    private async Task DrainAsync()
+    {
+        using var limit = new CancellationTokenSource(DrainTime, _options.Clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _ended.Token);
+        var scratch = new byte[64 * 1024];
+        try
+        {
+            await _stream.CompleteWritesAsync(either.Token).ConfigureAwait(false);
+            for (long drained = 0; drained < MaxDrainBytes;)
+            {
+                var read = await _stream.ReadAsync(scratch, either.Token).ConfigureAwait(false);
+                if (read == 0)
+                    return;
+                drained += read;
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or ObjectDisposedException)
+        {
+            // Long enough.
         }
     }
 
@@ -63,13 +93,19 @@ public sealed partial class JsonRpcConnection
             }
             else if (root.TryGetProperty("id"u8, out var id))
             {
+                var name = method.GetString()!;
                 owned = false;
-                await OnRequestAsync(message, method.GetString()!, id.GetRawText()).ConfigureAwait(false);
+                await OnRequestAsync(message, name, id.GetRawText()).ConfigureAwait(false);
             }
             else
             {
                 await OnNotificationAsync(method.GetString()!, JsonRpcMessages.Params(root)).ConfigureAwait(false);
             }
+        }
+        catch (InvalidOperationException e) when (owned)
+        {
+            // A string of half a surrogate pair is JSON, but no text.
+            await RefuseAsync(null, JsonRpcError.InvalidRequest, Invalid($"the message cannot be read: {e.Message}", "invalid_request")).ConfigureAwait(false);
         }
         finally
         {

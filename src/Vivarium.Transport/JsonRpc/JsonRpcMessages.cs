@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Vivarium.Transport.Lines;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
@@ -50,6 +51,8 @@ internal static class JsonRpcMessages
     /// <exception cref="JsonException">Malformed, or nested deeper than <see cref="JsonTypes.MaxDepth"/>.</exception>
     public static JsonDocument Parse(ReadOnlySpan<byte> line)
     {
+        if (!Utf8.IsValid(line))
+            throw new JsonException("it is not valid UTF-8");
         var reader = new Utf8JsonReader(line, ReaderOptions);
         var document = JsonDocument.ParseValue(ref reader);
         try

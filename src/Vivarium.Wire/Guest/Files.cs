@@ -3,7 +3,9 @@ namespace Vivarium.Wire.Guest;
 /// <summary>
 /// A request on the files port: one JSON line. Where an operation carries content (either way) it follows as chunks, each
 /// u32 big-endian length + bytes, ended by a zero length; after content the guest sends one more <see cref="FileReply"/> line
-/// that says whether all of it worked. A connection may carry many requests one after another; <c>watch</c> ends only
+/// that says whether all of it worked. Content in (write, archive_in): the client sends it right behind the request without waiting, and the
+/// guest answers with exactly one line, at the end or, with an error, earlier (it may then end the connection). Content out (read, archive_out): one
+/// line with <c>content</c> true (or an error and nothing else), the chunks, the closing line. A connection may carry many requests one after another; <c>watch</c> ends only
 /// with the connection.
 /// </summary>
 /// <remarks>
