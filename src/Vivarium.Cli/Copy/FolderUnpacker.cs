@@ -267,6 +267,8 @@ internal sealed class FolderUnpacker : IDisposable
     private static unsafe void Times(long* times, long unixNs)
     {
         var (seconds, nanoseconds) = Math.DivRem(unixNs, 1_000_000_000);
+
+        // SAFETY: both callers pass four longs.
         (times[0], times[1]) = (0, At.UtimeOmit);
         (times[2], times[3]) = nanoseconds < 0 ? (seconds - 1, nanoseconds + 1_000_000_000) : (seconds, nanoseconds);
     }

@@ -111,5 +111,5 @@ public sealed class PollableFd : Stream
     }
 
     // EIO has no SocketError, so it arrives as the general one.
-    private static bool IsTerminalEnd(SocketException e) => e.SocketErrorCode == SocketError.SocketError && e.NativeErrorCode is Errno.EIO or 0 or (-1);
+    private static bool IsTerminalEnd(SocketException e) => e.SocketErrorCode == SocketError.SocketError;
 }
