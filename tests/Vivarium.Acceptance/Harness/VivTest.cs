@@ -49,3 +49,11 @@ public sealed class BaseCollection : ICollectionFixture<PrivateBaseDaemon>
     /// <summary>Name of the collection.</summary>
     public const string Name = "base";
 }
+
+/// <summary>Tests that measure time run alone, after the others, with a daemon of their own.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class QuietCollection : ICollectionFixture<PrivateDaemon>
+{
+    /// <summary>Name of the collection.</summary>
+    public const string Name = "quiet";
+}

@@ -4,7 +4,8 @@ using Vivarium.Linux.Processes;
 namespace Vivarium.Acceptance.Survival;
 
 /// <summary>A supervisor or a guest agent that is killed: noticed within two seconds, the reason recorded, everything reclaimed.</summary>
-public sealed class SupervisorKilledTests(PrivateDaemon daemon) : VivTest(daemon), IClassFixture<PrivateDaemon>
+[Collection(QuietCollection.Name)]
+public sealed class SupervisorKilledTests(PrivateDaemon daemon) : VivTest(daemon)
 {
     [Theory, MemberData(nameof(Runtimes))]
     public async Task A_killed_supervisor_is_noticed_within_two_seconds_and_all_it_held_is_reclaimed(string runtime)
