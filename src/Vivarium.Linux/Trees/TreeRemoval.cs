@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Vivarium.Linux.Trees;
 
-/// <summary>Removes a directory tree of any depth and any names without following links, with a bounded number of descriptors.</summary>
+/// <summary>Removes a directory tree of any depth and any names without following links or entering mounts, with a bounded number of descriptors.</summary>
 public static class TreeRemoval
 {
     private const int MaximumOpenLevels = 48;
@@ -23,7 +23,7 @@ public static class TreeRemoval
             List<byte[]> names;
             while ((names = top.Names()).Count > 0)
             {
-                Empty(top, top, names, 0, ref moved, cancellationToken);
+                Empty(top, top, names, status.Device, 0, ref moved, cancellationToken);
             }
         }
 
@@ -32,7 +32,7 @@ public static class TreeRemoval
         return true;
     }
 
-    private static void Empty(TreeDirectory top, TreeDirectory directory, List<byte[]> names, int depth, ref int moved, CancellationToken cancellationToken)
+    private static void Empty(TreeDirectory top, TreeDirectory directory, List<byte[]> names, ulong device, int depth, ref int moved, CancellationToken cancellationToken)
     {
         foreach (var name in names)
         {
@@ -50,7 +50,13 @@ public static class TreeRemoval
 
             using (var child = directory.OpenChild(name))
             {
-                Empty(top, child, child.Names(), depth + 1, ref moved, cancellationToken);
+                if (child.Status(".\0"u8)?.Device != device)
+                {
+                    // What is mounted here is not ours to remove.
+                    throw new LinuxException("remove", child.Path, Errno.EXDEV);
+                }
+
+                Empty(top, child, child.Names(), device, depth + 1, ref moved, cancellationToken);
             }
 
             Unlink(directory, name, TreeNative.RemoveDirectory);
