@@ -14,9 +14,9 @@ internal static class OciBundle
     private const string SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>Writes <c>config.json</c>, mode 0600 because it holds the boot token.</summary>
-    public static void Write(string directory, RuntimeStartOptions options, OciEngine engine, string rootPath)
+    public static void Write(string directory, RuntimeStartOptions options, OciEngine engine, string rootPath, IReadOnlyList<string>? agentArguments = null)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(Config(options, engine, rootPath), OciJson.Default.OciConfig);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(Config(options, engine, rootPath, agentArguments ?? ["init"]), OciJson.Default.OciConfig);
         using var file = new FileStream(Path.Combine(directory, "config.json"), new FileStreamOptions
         {
             Mode = FileMode.Create,
@@ -27,7 +27,7 @@ internal static class OciBundle
         file.Write(bytes);
     }
 
-    internal static OciConfig Config(RuntimeStartOptions options, OciEngine engine, string rootPath)
+    internal static OciConfig Config(RuntimeStartOptions options, OciEngine engine, string rootPath, IReadOnlyList<string> agentArguments)
     {
         var spec = options.Spec;
         return new OciConfig
@@ -36,7 +36,7 @@ internal static class OciBundle
             Hostname = spec.Hostname ?? spec.Name,
             Process = new OciProcess
             {
-                Args = [AgentPath, "init", .. options.InitArguments ?? []],
+                Args = [AgentPath, .. agentArguments, .. options.InitArguments ?? []],
                 Env = [$"PATH={SearchPath}", $"VIV_TOKEN={options.Token}"],
                 Capabilities = new OciCapabilities(Hardening.Capabilities, Hardening.Capabilities, Hardening.Capabilities),
                 Rlimits = Hardening.Rlimits(HostAllowance.Current),

@@ -1,0 +1,16 @@
+using Vivarium.Wire.Host;
+
+namespace Vivarium.Runtimes.Probing;
+
+/// <summary>An engine and what trying it showed.</summary>
+public sealed record ProbedEngine
+{
+    /// <summary>For people and the API.</summary>
+    public required EngineInfo Info { get; init; }
+
+    /// <summary>Settings found by trial, for the supervisor's specification (<see cref="Wire.Supervisor.SupervisorSpec.EngineOptions"/>); null when none are needed.</summary>
+    public IReadOnlyDictionary<string, string>? Options { get; init; }
+
+    /// <summary>Whether a user namespace with an id range of its own works with it here.</summary>
+    public bool UserNamespaces { get; init; }
+}
