@@ -14,16 +14,18 @@ internal static class App
     /// <summary>Our own failures; the command's own codes pass through, see docs/reference.</summary>
     public const int OwnFailure = 125;
 
-    public static int Run(string[] args) => Run(args, new TextOut(1), new TextOut(2));
+    public static int Run(string[] args) => Run(args, new Stdio(), TimeProvider.System);
 
-    public static int Run(string[] args, TextOut output, TextOut messages)
+    public static int Run(string[] args, Stdio stdio, TimeProvider clock)
     {
+        var output = new TextOut(stdio.Output);
+        var messages = new TextOut(stdio.Error);
         var split = Array.IndexOf(args, "--");
         var words = split < 0 ? args : args[..split];
         var json = words.Contains("--json");
         try
         {
-            var code = Dispatch(words, split < 0 ? null : args[(split + 1)..], json, output, messages);
+            var code = Dispatch(words, split < 0 ? null : args[(split + 1)..], json, stdio, output, messages, clock);
             output.Flush();
             return code;
         }
@@ -59,7 +61,7 @@ internal static class App
         },
     };
 
-    private static int Dispatch(string[] words, string[]? command, bool json, TextOut output, TextOut messages)
+    private static int Dispatch(string[] words, string[]? command, bool json, Stdio stdio, TextOut output, TextOut messages, TimeProvider clock)
     {
         var at = FirstVerb(words);
         if (at < 0)
@@ -69,7 +71,7 @@ internal static class App
 
         if (words[at] == "help")
         {
-            return Dispatch([.. words[(at + 1)..], "--help"], null, json, output, messages);
+            return Dispatch([.. words[(at + 1)..], "--help"], null, json, stdio, output, messages, clock);
         }
 
         var entry = Verbs.Find(words[at]) ?? throw CommandLineErrors.UnknownCommand(words[at], Verbs.All.Select(verb => verb.Name), "viv");
@@ -100,11 +102,16 @@ internal static class App
             throw Invocation.Usage($"'{path}' takes no command after '--'");
         }
 
-        return called.Run(new Invocation(parsed, path, parsed.GetValue(config), json, command, output, messages, TimeProvider.System));
+        return called.Run(new Invocation(parsed, path, parsed.GetValue(config), json, command, stdio, output, messages, clock));
     }
 
     private static int WithoutVerb(string[] words, TextOut output, TextOut messages)
     {
+        if (Array.IndexOf(words, "--config") is var config and >= 0)
+        {
+            words = [.. words[..config], .. words.Skip(config + 2)];
+        }
+
         if (words.Contains("--version"))
         {
             output.Line($"viv {AppVersion.Text}").Flush();

@@ -43,19 +43,19 @@ internal sealed class AttachCommand : Verb
         var typing = !call.Get(_readOnly) && process.Status == "running";
         var options = new ExecOptions
         {
-            Stdin = typing && (process.Tty || !Fd.IsTerminal(0)),
+            Stdin = typing && (process.Tty || !Fd.IsTerminal(call.Stdio.Input)),
             Tty = process.Tty,
-            DetachKeys = process.Tty && Fd.IsTerminal(0),
+            DetachKeys = process.Tty && Fd.IsTerminal(call.Stdio.Input),
             ForwardSignals = process.Tty,
         };
         var request = new ExecRequest
         {
             Attach = new ExecAttach { Pid = process.Pid, Offset = call.Get(_new) ? -1 : null, ReadOnly = call.Get(_readOnly) },
-            Tty = ProcessIo.Tty(options),
+            Tty = ProcessIo.Tty(options, call.Stdio),
             Stdin = options.Stdin,
         };
         using var signals = CommandRunner.Signals(options);
-        using var session = ExecSession.Start(GuestStream.Open(host, call.Get(_sandbox)!, GuestPort.Exec), request, options, signals);
+        using var session = ExecSession.Start(GuestStream.Open(host, call.Get(_sandbox)!, GuestPort.Exec), request, options, call.Stdio, signals);
         var outcome = session.Run(signals);
         if (outcome.Detached)
         {

@@ -64,7 +64,7 @@ internal sealed class CopyCommand : Verb
                 {
                     copy.Copy(source.Path, target.Path, sources.Length > 1);
                 }
-                else if (!copy.Stream(source.Path))
+                else if (!copy.Stream(source.Path, call.Stdio.Output))
                 {
                     return 128 + 13;
                 }
@@ -74,7 +74,7 @@ internal sealed class CopyCommand : Verb
                 var copy = new CopyIn(host, target.Sandbox!, call.Get(_user), call.Get(_archive), progress, call.Messages, signals);
                 if (source.IsStream)
                 {
-                    copy.Stream(target.Path);
+                    copy.Stream(target.Path, call.Stdio.Input);
                 }
                 else
                 {

@@ -71,7 +71,7 @@ internal sealed class EventsCommand : Verb
         }
 
         var output = call.Output;
-        output.Write(Style.Paint(output.Color, Style.Faint, Humanize.Time(happened.UnixMs))).Write("  ");
+        output.Write(Style.Paint(output.Color, Style.Faint, Humanize.Time(happened.UnixMs, call.Clock))).Write("  ");
         output.Write(happened.Sequence.ToString(CultureInfo.InvariantCulture).PadLeft(5)).Write("  ").Write(Style.Safe(happened.Type).PadRight(20));
         output.Line($"  {Style.Safe(happened.SandboxName ?? happened.SandboxId ?? "")}{(happened.Reason is { } reason ? $" ({Style.Safe(reason)})" : "")}{(happened.Message is { } text ? $": {Style.Safe(text)}" : "")}".TrimEnd());
         output.Flush();

@@ -62,7 +62,7 @@ internal sealed class ExecCommand : Verb
             Cwd = call.Get(_workdir),
             Env = EnvironmentFlags.Read(call.Get(_env), call.Get(_envFile)),
             User = call.Get(_user),
-            Tty = ProcessIo.Tty(options),
+            Tty = ProcessIo.Tty(options, call.Stdio),
             Stdin = options.Stdin,
             TimeoutMs = Values.Duration(call.Get(_timeout), "--timeout"),
             Tag = call.Get(_tag),

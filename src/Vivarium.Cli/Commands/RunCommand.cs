@@ -76,7 +76,7 @@ internal sealed class RunCommand : Verb
         {
             Argv = argv,
             Cwd = path is not null && create.Workdir is null ? Workspace : null,
-            Tty = ProcessIo.Tty(options),
+            Tty = ProcessIo.Tty(options, call.Stdio),
             Stdin = options.Stdin,
             TimeoutMs = Values.Duration(call.Get(_commandTimeout), "--command-timeout"),
             KillOnDisconnect = !detach,
@@ -90,7 +90,7 @@ internal sealed class RunCommand : Verb
             if (path is not null)
             {
                 using var progress = new Progress(call.Messages, $"copying {path} to {Workspace}", call.Get(_quiet));
-                CopyIn.Folder(host, sandbox.Id, path, Workspace, create.User, progress, signals);
+                CopyIn.Folder(host, sandbox.Id, path, Workspace, create.User, progress, call.Messages, signals);
             }
 
             if (!detach)

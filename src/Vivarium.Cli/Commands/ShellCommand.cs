@@ -30,14 +30,14 @@ internal sealed class ShellCommand : Verb
 
     public override int Run(Invocation call)
     {
-        var terminal = Interop.Fd.IsTerminal(0);
+        var terminal = Interop.Fd.IsTerminal(call.Stdio.Input);
         var options = new ExecOptions { Stdin = true, Tty = terminal };
         var request = new ExecRequest
         {
             Cwd = call.Get(_workdir),
             Env = EnvironmentFlags.Read(call.Get(_env), null),
             User = call.Get(_user),
-            Tty = ProcessIo.Tty(options),
+            Tty = ProcessIo.Tty(options, call.Stdio),
             Stdin = true,
             KillOnDisconnect = true,
         };

@@ -64,9 +64,9 @@ internal sealed class ShowCommand : Verb
         fields.Add("processes", sandbox.Resources.Pids.ToString(CultureInfo.InvariantCulture));
         fields.Add("disk", sandbox.Resources.DiskBytes is { } disk ? Humanize.Bytes(disk) : null);
         fields.Add("network", sandbox.Network);
-        fields.Add("created", Humanize.Time(sandbox.CreatedUnixMs));
-        fields.Add("started", sandbox.StartedUnixMs is { } started ? Humanize.Time(started) : null);
-        fields.Add("expires", sandbox.ExpiresUnixMs is { } expires ? $"{Humanize.Time(expires)} ({sandbox.OnTimeout ?? "kill"})" : null);
+        fields.Add("created", Humanize.Time(sandbox.CreatedUnixMs, call.Clock));
+        fields.Add("started", sandbox.StartedUnixMs is { } started ? Humanize.Time(started, call.Clock) : null);
+        fields.Add("expires", sandbox.ExpiresUnixMs is { } expires ? $"{Humanize.Time(expires, call.Clock)} ({sandbox.OnTimeout ?? "kill"})" : null);
         fields.Add("idle limit", sandbox.IdleTimeoutMs is { } idle ? Configuration.Values.DurationText.Format(TimeSpan.FromMilliseconds(idle)) : null);
         fields.Add("user", sandbox.User);
         fields.Add("directory", sandbox.Workdir);

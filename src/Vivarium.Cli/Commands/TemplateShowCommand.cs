@@ -41,7 +41,7 @@ internal sealed class TemplateShowCommand : Verb
             fields.Add("description", template.Description);
             fields.Add("size", built ? Humanize.Bytes(template.SizeBytes) : null);
             fields.Add("files", built ? template.Entries.ToString(CultureInfo.InvariantCulture) : null);
-            fields.Add("created", built ? Humanize.Time(template.CreatedUnixMs) : null);
+            fields.Add("created", built ? Humanize.Time(template.CreatedUnixMs, call.Clock) : null);
             fields.Add("used by", template.References.ToString(CultureInfo.InvariantCulture));
             fields.Add("user", template.User);
             fields.Add("directory", template.Workdir);

@@ -12,9 +12,9 @@ namespace Vivarium.Cli.Copy;
 internal sealed class CopyIn(HostConnection host, string sandbox, string? user, bool keepOwners, Progress progress, TextOut messages, SignalPipe? signals)
 {
     /// <summary>The content of a folder to a folder of the sandbox, which is made.</summary>
-    public static void Folder(HostConnection host, string sandbox, string path, string target, string? user, Progress progress, SignalPipe signals)
+    public static void Folder(HostConnection host, string sandbox, string path, string target, string? user, Progress progress, TextOut messages, SignalPipe signals)
     {
-        var copy = new CopyIn(host, sandbox, user, keepOwners: false, progress, new TextOut(2), signals);
+        var copy = new CopyIn(host, sandbox, user, keepOwners: false, progress, messages, signals);
         using var session = copy.Open();
         copy.Send(session, target, path, "");
     }
@@ -49,7 +49,7 @@ internal sealed class CopyIn(HostConnection host, string sandbox, string? user, 
     }
 
     /// <summary>A tar stream on standard input, unpacked in a folder of the sandbox.</summary>
-    public void Stream(string target)
+    public void Stream(string target, int input)
     {
         using var session = Open();
         session.BeginContent(Unpack(target));
@@ -57,8 +57,8 @@ internal sealed class CopyIn(HostConnection host, string sandbox, string? user, 
         var buffer = new byte[FileSession.ChunkBytes];
         for (; ; )
         {
-            signals?.WaitWith(0, -1);
-            var read = Fd.Read(0, buffer);
+            signals?.WaitWith(input, -1);
+            var read = Fd.Read(input, buffer);
             if (read == 0)
             {
                 break;

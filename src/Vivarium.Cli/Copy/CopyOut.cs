@@ -49,7 +49,7 @@ internal sealed class CopyOut(HostConnection host, string sandbox, string? user,
     }
 
     /// <summary>A tar stream on standard output; a folder comes as its content, a file by its name.</summary>
-    public bool Stream(string source)
+    public bool Stream(string source, int output)
     {
         using var session = Open();
         var entry = session.Stat(source, user) ?? throw new VivariumException(ErrorCode.NotFound, $"{source} does not exist in sandbox {sandbox}");
@@ -58,7 +58,7 @@ internal sealed class CopyOut(HostConnection host, string sandbox, string? user,
         var buffer = new byte[FileSession.ChunkBytes];
         while (session.ReadContent(buffer) is var count and > 0)
         {
-            if (!Fd.WriteAll(1, buffer.AsSpan(0, count)))
+            if (!Fd.WriteAll(output, buffer.AsSpan(0, count)))
             {
                 return false;
             }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Vivarium.Configuration.Values;
 using Vivarium.Wire.Errors;
 
@@ -17,9 +18,8 @@ internal static class CommandLineErrors
     public static VivariumException? Of(ParseResult parsed, string path, bool takesCommand)
     {
         var command = parsed.CommandResult.Command;
-        if (parsed.UnmatchedTokens.Count > 0)
+        if ((parsed.UnmatchedTokens.Count > 0 ? parsed.UnmatchedTokens[0] : TakenFlag(parsed)) is { } word)
         {
-            var word = parsed.UnmatchedTokens[0];
             if (word.StartsWith('-') && word.Length > 1)
             {
                 var names = Options(parsed).SelectMany(option => option.Aliases.Append(option.Name)).Where(name => name.StartsWith("--", StringComparison.Ordinal));
@@ -38,7 +38,7 @@ internal static class CommandLineErrors
             return Invocation.Usage($"unexpected word '{word}' for '{path}'", takesCommand ? "the command to run goes after '--'" : $"usage: {path} {(command as Verb)?.Usage}");
         }
 
-        if (parsed.Errors.Count == 0)
+        if (parsed.Errors.Count == 0 || command.Subcommands.Count > 0)
         {
             return null;
         }
@@ -67,6 +67,13 @@ internal static class CommandLineErrors
 
         return Invocation.Usage($"{parsed.Errors[0].Message.TrimEnd('.')}", $"usage: {path} {(command as Verb)?.Usage}");
     }
+
+    /// <summary>An unknown flag that was taken for a word: the parser does so where words are open-ended, and a mistyped flag must not become a name.</summary>
+    private static string? TakenFlag(ParseResult parsed) => parsed.CommandResult.Children
+        .OfType<ArgumentResult>()
+        .SelectMany(argument => argument.Tokens)
+        .Select(token => token.Value)
+        .FirstOrDefault(word => word.Length > 1 && word.StartsWith('-'));
 
     private static IEnumerable<Option> Options(ParseResult parsed)
     {

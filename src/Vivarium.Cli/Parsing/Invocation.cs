@@ -2,13 +2,14 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Vivarium.Cli.Daemon;
 using Vivarium.Cli.Output;
+using Vivarium.Cli.Terminal;
 using Vivarium.Configuration;
 using Vivarium.Wire.Errors;
 
 namespace Vivarium.Cli.Parsing;
 
 /// <summary>One call of one verb: the parsed words, the two outputs, the configuration and the way to the daemon.</summary>
-internal sealed class Invocation(ParseResult parsed, string path, string? configFile, bool json, IReadOnlyList<string>? command, TextOut output, TextOut messages, TimeProvider clock)
+internal sealed class Invocation(ParseResult parsed, string path, string? configFile, bool json, IReadOnlyList<string>? command, Stdio stdio, TextOut output, TextOut messages, TimeProvider clock)
 {
     private VivariumConfig? _config;
 
@@ -23,6 +24,9 @@ internal sealed class Invocation(ParseResult parsed, string path, string? config
 
     /// <summary>The words after <c>--</c>; null when there was no <c>--</c>.</summary>
     public IReadOnlyList<string>? Command => command;
+
+    /// <summary>The standard descriptors, for what goes past the text outputs.</summary>
+    public Stdio Stdio => stdio;
 
     public TextOut Output => output;
 

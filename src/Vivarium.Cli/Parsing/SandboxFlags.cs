@@ -64,7 +64,7 @@ internal sealed class SandboxFlags
             DiskBytes = Values.Size(call.Get(_disk), "--disk"),
             Pids = Values.Integer(call.Get(_pids), "--pids", 1, 4_194_304),
             Env = EnvironmentFlags.Read(call.Get(_env), call.Get(_envFile)),
-            Secrets = SecretFlags.Read(call.Get(_secret)),
+            Secrets = SecretFlags.Read(call.Get(_secret), call.Stdio.Input),
             Shares = call.Get(_volume) is { Length: > 0 } volumes ? [.. volumes.Select(Share)] : null,
             Network = call.Get(_net),
             TimeoutMs = Values.Duration(call.Get(_timeout), "--timeout"),

@@ -10,7 +10,7 @@ internal static class SecretFlags
 {
     private const int MaxBytes = 512 * 1024;
 
-    public static IReadOnlyList<InjectSecretPayload>? Read(string[]? words)
+    public static IReadOnlyList<InjectSecretPayload>? Read(string[]? words, int input)
     {
         if (words is not { Length: > 0 })
         {
@@ -22,10 +22,10 @@ internal static class SecretFlags
             throw Invocation.Usage("--secret: standard input holds one secret, not several");
         }
 
-        return [.. words.Select(ReadOne)];
+        return [.. words.Select(word => ReadOne(word, input))];
     }
 
-    private static InjectSecretPayload ReadOne(string word)
+    private static InjectSecretPayload ReadOne(string word, int input)
     {
         var equals = word.IndexOf('=', StringComparison.Ordinal);
         var name = equals < 0 ? word : word[..equals];
@@ -35,14 +35,14 @@ internal static class SecretFlags
             throw Invocation.Usage("--secret: a name is made of letters, digits, '_', '-' and '.'");
         }
 
-        return new InjectSecretPayload { Name = name, Value = Value(name, source) };
+        return new InjectSecretPayload { Name = name, Value = Value(name, source, input) };
     }
 
-    private static string Value(string name, string source)
+    private static string Value(string name, string source, int input)
     {
         if (source == "-")
         {
-            return StandardInput();
+            return StandardInput(input);
         }
 
         if (source.StartsWith("env:", StringComparison.Ordinal))
@@ -75,11 +75,11 @@ internal static class SecretFlags
         }
     }
 
-    private static string StandardInput()
+    private static string StandardInput(int input)
     {
         var bytes = new byte[MaxBytes + 1];
         var length = 0;
-        while (length < bytes.Length && Fd.Read(0, bytes.AsSpan(length)) is var count and > 0)
+        while (length < bytes.Length && Fd.Read(input, bytes.AsSpan(length)) is var count and > 0)
         {
             length += count;
         }

@@ -15,7 +15,7 @@ internal static class CommandRunner
     {
         try
         {
-            using var session = ExecSession.Start(GuestStream.Open(host, reference, GuestPort.Exec), request, options, signals);
+            using var session = ExecSession.Start(GuestStream.Open(host, reference, GuestPort.Exec), request, options, call.Stdio, signals);
             return Report(session.Run(signals), request.TimeoutMs, call.Messages);
         }
         catch (VivariumException e) when (e.Reason is "command_not_found" or "not_executable")

@@ -16,6 +16,7 @@ internal sealed class ExecSession : IDisposable
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
     private readonly UnixConnection _stream;
     private readonly ExecOptions _options;
+    private readonly Stdio _stdio;
     private readonly ExecFrames _frames;
     private readonly ExecOutbox _outbox;
     private readonly byte[] _received = new byte[256 * 1024];
@@ -25,10 +26,11 @@ internal sealed class ExecSession : IDisposable
     private bool _inputOpen;
     private int _interrupts;
 
-    private ExecSession(UnixConnection stream, ExecOptions options, int pid)
+    private ExecSession(UnixConnection stream, ExecOptions options, Stdio stdio, int pid)
     {
         _stream = stream;
         _options = options;
+        _stdio = stdio;
         Pid = pid;
         _inputOpen = options.Stdin;
         _detachKeys = options.DetachKeys ? new DetachKeys() : null;
@@ -39,19 +41,19 @@ internal sealed class ExecSession : IDisposable
     public int Pid { get; }
 
     /// <summary>Sends the request on a fresh stream of the exec port and takes the answer.</summary>
-    public static ExecSession Start(UnixConnection stream, ExecRequest request, ExecOptions options, SignalPipe? signals = null)
+    public static ExecSession Start(UnixConnection stream, ExecRequest request, ExecOptions options, Stdio stdio, SignalPipe? signals = null)
     {
         GuestStream.SendLine(stream, request, GuestJson.Default.ExecRequest);
         var reply = GuestStream.ReadLine(stream, GuestJson.Default.ExecReply, new ConnectionWait(StartTimeout, signals));
         return reply.Error is { } error
             ? throw VivariumException.From(error)
-            : new ExecSession(stream, options, reply.Pid ?? throw new VivariumException(ErrorCode.Internal, "the sandbox did not say which process it started"));
+            : new ExecSession(stream, options, stdio, reply.Pid ?? throw new VivariumException(ErrorCode.Internal, "the sandbox did not say which process it started"));
     }
 
     /// <summary>Carries bytes until the process has ended or we leave it.</summary>
     public ExecOutcome Run(SignalPipe signals)
     {
-        using var raw = _options is { Tty: true, Stdin: true } ? RawMode.TryEnter(0) : null;
+        using var raw = _options is { Tty: true, Stdin: true } ? RawMode.TryEnter(_stdio.Input) : null;
         signals.BeforeHardExit = () => raw?.Dispose();
         Fd.SetNonBlocking(_stream.Descriptor, true);
         var open = _frames.Take(_stream.Received);
@@ -92,7 +94,7 @@ internal sealed class ExecSession : IDisposable
     {
         var entries = stackalloc Posix.PollFd[3];
         entries[0] = new Posix.PollFd { Fd = _stream.Descriptor, Events = (short)(Posix.POLLIN | (_outbox.Empty ? 0 : Posix.POLLOUT)) };
-        entries[1] = new Posix.PollFd { Fd = _inputOpen && _outbox.Empty ? 0 : -1, Events = Posix.POLLIN };
+        entries[1] = new Posix.PollFd { Fd = _inputOpen && _outbox.Empty ? _stdio.Input : -1, Events = Posix.POLLIN };
         entries[2] = new Posix.PollFd { Fd = signals.Descriptor, Events = Posix.POLLIN };
 
         // SAFETY: three entries on the stack, count 3.
@@ -107,10 +109,10 @@ internal sealed class ExecSession : IDisposable
         return ((entries[0].Revents & (Posix.POLLIN | Posix.POLLHUP | Posix.POLLERR)) != 0, entries[1].Revents != 0, entries[2].Revents != 0);
     }
 
-    private static bool WriteOutput(byte channel, ReadOnlySpan<byte> bytes) => channel switch
+    private bool WriteOutput(byte channel, ReadOnlySpan<byte> bytes) => channel switch
     {
-        ExecChannel.Stdout or ExecChannel.Pty => Fd.WriteAll(1, bytes),
-        ExecChannel.Stderr => Fd.WriteAll(2, bytes),
+        ExecChannel.Stdout or ExecChannel.Pty => Fd.WriteAll(_stdio.Output, bytes),
+        ExecChannel.Stderr => Fd.WriteAll(_stdio.Error, bytes),
         _ => true, // a channel of a newer guest
     };
 
@@ -125,7 +127,7 @@ internal sealed class ExecSession : IDisposable
     /// <summary>Forwards what was typed or piped; false when the detach keys were pressed.</summary>
     private bool ReadInput()
     {
-        var count = Fd.Read(0, _typed);
+        var count = Fd.Read(_stdio.Input, _typed);
         if (count < 0)
         {
             return true;
@@ -178,7 +180,7 @@ internal sealed class ExecSession : IDisposable
 
     private void SendSize()
     {
-        if (_options.Tty && (TerminalSize.Of(0) ?? TerminalSize.Of(1)) is { } size)
+        if (_options.Tty && (TerminalSize.Of(_stdio.Input) ?? TerminalSize.Of(_stdio.Output)) is { } size)
         {
             _outbox.Add(new ExecControl { Type = "resize", Cols = size.Cols, Rows = size.Rows });
         }

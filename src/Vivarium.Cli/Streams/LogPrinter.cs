@@ -40,7 +40,7 @@ internal sealed class LogPrinter(Invocation call, bool isProcess, bool timestamp
         }
 
         CaughtUp |= atEnd;
-        var open = isProcess && !_json ? Records(shown) : Fd.WriteAll(1, shown);
+        var open = isProcess && !_json ? Records(shown) : Fd.WriteAll(call.Stdio.Output, shown);
         var rest = all[complete..].ToArray();
         _held.ResetWrittenCount();
         _held.Write(rest);
@@ -84,7 +84,7 @@ internal sealed class LogPrinter(Invocation call, bool isProcess, bool timestamp
     private bool Record(ReadOnlySpan<byte> line)
     {
         var time = 0L;
-        var stream = 1;
+        var stream = call.Stdio.Output;
         var data = "";
         var base64 = false;
         var reader = new Utf8JsonReader(line);
@@ -101,19 +101,19 @@ internal sealed class LogPrinter(Invocation call, bool isProcess, bool timestamp
                 var (isTime, isStream, isData, isBase64) = (name.SequenceEqual("t"u8), name.SequenceEqual("s"u8), name.SequenceEqual("d"u8), name.SequenceEqual("b"u8));
                 reader.Read();
                 time = isTime ? reader.GetInt64() : time;
-                stream = isStream && reader.ValueTextEquals("stderr"u8) ? 2 : stream;
+                stream = isStream && reader.ValueTextEquals("stderr"u8) ? call.Stdio.Error : stream;
                 data = isData ? reader.GetString() ?? "" : data;
                 base64 |= isBase64 && reader.TokenType == JsonTokenType.True;
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            return Fd.WriteAll(1, line); // a record cut by rotation is shown as it is
+            return Fd.WriteAll(call.Stdio.Output, line); // a record cut by rotation is shown as it is
         }
 
         if (timestamps)
         {
-            var stamp = Humanize.Time(time) + "." + (time % 1000).ToString("D3", CultureInfo.InvariantCulture) + " ";
+            var stamp = Humanize.Time(time, call.Clock) + "." + (time % 1000).ToString("D3", CultureInfo.InvariantCulture) + " ";
             if (!Fd.WriteAll(stream, Encoding.UTF8.GetBytes(stamp)))
             {
                 return false;

@@ -26,21 +26,21 @@ internal sealed class ProcessIo
     /// <summary>Options of the joining. A shell (no command) on our terminal is interactive by itself.</summary>
     public ExecOptions Options(Invocation call, bool shell)
     {
-        var terminal = Fd.IsTerminal(0);
-        var tty = call.Get(_tty) || (shell && terminal && Fd.IsTerminal(1) && !call.Get(_noStdin));
+        var terminal = Fd.IsTerminal(call.Stdio.Input);
+        var tty = call.Get(_tty) || (shell && terminal && Fd.IsTerminal(call.Stdio.Output) && !call.Get(_noStdin));
         var stdin = !call.Get(_noStdin) && (call.Get(_interactive) || !terminal || (shell && tty));
         return new ExecOptions { Stdin = stdin, Tty = tty };
     }
 
     /// <summary>The terminal a process gets: ours in size and kind, else 80 by 24.</summary>
-    public static TtySize? Tty(ExecOptions options)
+    public static TtySize? Tty(ExecOptions options, Stdio stdio)
     {
         if (!options.Tty)
         {
             return null;
         }
 
-        var (cols, rows) = TerminalSize.Of(0) ?? TerminalSize.Of(1) ?? (80, 24);
+        var (cols, rows) = TerminalSize.Of(stdio.Input) ?? TerminalSize.Of(stdio.Output) ?? (80, 24);
         return new TtySize { Cols = cols, Rows = rows, Term = Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } term ? term : null };
     }
 }
