@@ -3,7 +3,7 @@ namespace Vivarium.Runtimes.Cgroups;
 /// <summary>The cgroup hierarchies mounted on this machine. Sources: cgroups(7); Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.</summary>
 /// <param name="V1">Mount point of each version 1 hierarchy by controller name (<c>memory</c>, <c>cpu</c>, …; <c>name=systemd</c> for named ones).</param>
 /// <param name="V2">Mount point of the version 2 hierarchy, or null.</param>
-internal sealed record CgroupHierarchies(IReadOnlyDictionary<string, string> V1, string? V2)
+public sealed record CgroupHierarchies(IReadOnlyDictionary<string, string> V1, string? V2)
 {
     private static readonly Lazy<CgroupHierarchies> Mounted = new(static () => Parse(File.ReadLines("/proc/self/mounts")));
 

@@ -1,0 +1,254 @@
+using Vivarium.Configuration;
+using Vivarium.Host.Naming;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Host;
+using Vivarium.Wire.Supervisor;
+
+namespace Vivarium.Host.Sandboxes;
+
+/// <summary>Checks the parameters of a create against rules and limits before anything is made, and fills in defaults.</summary>
+internal static class CreateRequest
+{
+    private const long MinMemory = 16L << 20;
+    private const int MinPids = 16;
+    private const long MinDisk = 1L << 20;
+    private const int MaxEnvironmentBytes = 256 * 1024;
+    private const int MaxShares = 32;
+    private const int MaxSecrets = 256;
+    private static readonly string[] ReservedPaths = ["/proc", "/sys", "/dev", "/run/vivarium"];
+
+    /// <summary>Everything about the new sandbox that does not depend on this machine.</summary>
+    public static SandboxRecord Check(CreateParams p, VivariumConfig config, TimeProvider time)
+    {
+        if (p.Name is not null)
+        {
+            NameRules.CheckName(p.Name);
+        }
+
+        if (p.ExternalId is not null)
+        {
+            NameRules.CheckExternalId(p.ExternalId);
+        }
+
+        if (p.Hostname is not null)
+        {
+            NameRules.CheckHostname(p.Hostname);
+        }
+
+        if (p.Labels is not null)
+        {
+            NameRules.CheckLabels(p.Labels);
+        }
+
+        CheckEnvironment(p.Env);
+        CheckSecrets(p);
+        CheckText("user", p.User);
+        CheckText("template", p.Template);
+        if (p.Workdir is not null && !IsAbsoluteClean(p.Workdir))
+        {
+            throw Bad($"the working directory {NameRules.Quote(p.Workdir)} is not an absolute path without '..'", "Give a path like /workspace.", "bad_workdir");
+        }
+
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        var timeout = Life(p.TimeoutMs, config.Defaults.Timeout, config.Limits.MaxTimeout);
+        return new SandboxRecord
+        {
+            Id = SandboxId.New(),
+            Name = p.Name ?? string.Empty,
+            ExternalId = p.ExternalId,
+            State = SandboxState.Creating,
+            Runtime = RuntimeOf(p.Runtime ?? config.Defaults.Runtime, config),
+            Engine = string.Empty,
+            Template = p.Template ?? config.Defaults.Template,
+            TemplateDigest = string.Empty,
+            Resources = Resources(p, config),
+            Network = NetworkOf(p.Network ?? config.Defaults.Network),
+            Env = p.Env,
+            Shares = Shares(p.Shares),
+            User = p.User ?? (config.Defaults.User.Length > 0 ? config.Defaults.User : null),
+            Workdir = p.Workdir,
+            Hostname = p.Hostname,
+            Labels = p.Labels,
+            CreatedUnixMs = now,
+            TimeoutMs = timeout,
+            ExpiresUnixMs = now + timeout,
+            IdleTimeoutMs = Span("idle_timeout_ms", p.IdleTimeoutMs) ?? (long?)config.Defaults.IdleTimeout?.TotalMilliseconds,
+            OnTimeout = OnTimeout(p.OnTimeout ?? config.Defaults.OnTimeout),
+        };
+    }
+
+    /// <summary>Milliseconds of life within the limit; null = no limit.</summary>
+    public static long? Life(long? asked, TimeSpan? byDefault, TimeSpan? limit)
+    {
+        var life = asked is null ? (long?)byDefault?.TotalMilliseconds : Span("timeout_ms", asked);
+        if (limit is { } most && (life is null || life > most.TotalMilliseconds))
+        {
+            return asked > 0
+                ? throw Bad($"a life of {asked} ms is longer than the limit of {most.TotalMilliseconds:0} ms", "Ask for less, or raise limits.max_timeout.", "timeout_too_long")
+                : (long)most.TotalMilliseconds;
+        }
+
+        return life;
+    }
+
+    /// <summary>A span in milliseconds; 0 means none.</summary>
+    public static long? Span(string what, long? ms) => ms switch
+    {
+        null or 0 => null,
+        < 0 or > 3650L * 24 * 3600 * 1000 => throw Bad($"{what} of {ms} is out of range", "Give 0 (none) to ten years in milliseconds.", "bad_timeout"),
+        _ => ms,
+    };
+
+    private static ResourceSpec Resources(CreateParams p, VivariumConfig config)
+    {
+        var cpus = p.Cpus ?? Math.Min(config.Defaults.Cpus, config.Limits.MaxCpus ?? double.MaxValue);
+        if (!double.IsFinite(cpus) || cpus < 0.01 || cpus > 1024)
+        {
+            throw Bad($"{cpus} CPUs are out of range", "Give 0.01 to 1024.", "bad_cpus");
+        }
+
+        if (cpus > config.Limits.MaxCpus)
+        {
+            throw Limit($"{cpus} CPUs are more than the limit of {config.Limits.MaxCpus}", "limits.max_cpus");
+        }
+
+        var mostMemory = config.Limits.MaxMemory?.Bytes;
+        var memory = p.MemoryBytes ?? Math.Min(config.Defaults.Memory.Bytes, mostMemory ?? long.MaxValue);
+        if (memory is < MinMemory or > 1L << 50)
+        {
+            throw Bad($"{memory} bytes of memory are out of range", "Give at least 16 MiB.", "bad_memory");
+        }
+
+        if (memory > mostMemory)
+        {
+            throw Limit($"{memory} bytes of memory are more than the limit of {mostMemory}", "limits.max_memory");
+        }
+
+        var pids = p.Pids ?? Math.Min(config.Defaults.Pids, config.Limits.MaxPids ?? int.MaxValue);
+        if (pids is < MinPids or > 4_000_000)
+        {
+            throw Bad($"{pids} processes are out of range", "Give at least 16.", "bad_pids");
+        }
+
+        if (pids > config.Limits.MaxPids)
+        {
+            throw Limit($"{pids} processes are more than the limit of {config.Limits.MaxPids}", "limits.max_pids");
+        }
+
+        if (p.DiskBytes is < MinDisk)
+        {
+            throw Bad($"{p.DiskBytes} bytes of disk are out of range", "Give at least 1 MiB.", "bad_disk");
+        }
+
+        return new ResourceSpec { Cpus = cpus, MemoryBytes = memory, Pids = pids, DiskBytes = p.DiskBytes };
+    }
+
+    private static string RuntimeOf(string runtime, VivariumConfig config) => runtime switch
+    {
+        "auto" or "container" or "gvisor" => runtime,
+        "direct" when config.Runtime.AllowDirect => runtime,
+        "direct" => throw new VivariumException(
+            ErrorCode.PermissionDenied, "creating a sandbox: the direct runtime isolates nothing and is not allowed here", "Set runtime.allow_direct = true if that is wanted.", "direct_not_allowed"),
+        "vm" => throw new VivariumException(
+            ErrorCode.Unimplemented, "creating a sandbox: the vm runtime is not built yet", "Use --runtime container or --runtime gvisor.", "runtime_not_built"),
+        _ => throw Bad($"the runtime {NameRules.Quote(runtime)} is not known", "Use auto, container, gvisor, vm or direct.", "unknown_runtime"),
+    };
+
+    private static string NetworkOf(string network) => network switch
+    {
+        "none" => network,
+        "nat" => throw new VivariumException(
+            ErrorCode.Unimplemented, "creating a sandbox: the nat network is not built yet", "Use --net none; the sandbox then has its loopback only.", "network_not_built"),
+        _ => throw Bad($"the network mode {NameRules.Quote(network)} is not known", "Use none or nat.", "unknown_network"),
+    };
+
+    private static string OnTimeout(string action) => action is "kill" or "pause"
+        ? action
+        : throw Bad($"on_timeout {NameRules.Quote(action)} is not known", "Use kill or pause.", "bad_on_timeout");
+
+    private static IReadOnlyList<ShareSpec>? Shares(IReadOnlyList<ShareSpec>? shares)
+    {
+        if (shares is null or { Count: 0 })
+        {
+            return null;
+        }
+
+        if (shares.Count > MaxShares)
+        {
+            throw Bad($"{shares.Count} shared directories are too many", $"Share at most {MaxShares}.", "too_many_shares");
+        }
+
+        foreach (var share in shares)
+        {
+            if (!IsAbsoluteClean(share.HostPath) || !(Directory.Exists(share.HostPath) || File.Exists(share.HostPath)))
+            {
+                throw Bad($"the shared host path {NameRules.Quote(share.HostPath)} is not an existing absolute path", "Give the absolute path of a file or directory.", "bad_share");
+            }
+
+            if (!IsAbsoluteClean(share.GuestPath) || IsReservedGuestPath(share.GuestPath))
+            {
+                throw Bad(
+                    $"the guest path {NameRules.Quote(share.GuestPath)} of a share is not allowed", "Give an absolute path outside /, /proc, /sys, /dev and /run/vivarium.", "bad_share");
+            }
+        }
+
+        return shares;
+    }
+
+    private static bool IsReservedGuestPath(string path)
+    {
+        var clean = path.TrimEnd('/');
+        return clean.Length == 0 || ReservedPaths.Any(r => clean == r || clean.StartsWith(r + "/", StringComparison.Ordinal)) || clean == "/run";
+    }
+
+    private static bool IsAbsoluteClean(string path) =>
+        path.Length is > 0 and <= 4096 && path[0] == '/' && !path.Contains('\0', StringComparison.Ordinal) && !path.Split('/').Contains("..");
+
+    private static void CheckEnvironment(IReadOnlyDictionary<string, string>? env)
+    {
+        var total = 0;
+        foreach (var (key, value) in env ?? new Dictionary<string, string>())
+        {
+            if (key.Length == 0 || key.AsSpan().IndexOfAny('=', '\0') >= 0 || value is null || value.Contains('\0', StringComparison.Ordinal))
+            {
+                throw Bad($"the environment variable {NameRules.Quote(key)} is malformed", "Names are not empty and hold no '='; nothing holds a NUL.", "bad_env");
+            }
+
+            total += key.Length + value.Length;
+        }
+
+        if (total > MaxEnvironmentBytes)
+        {
+            throw Bad($"an environment of {total} characters is too large", "Use at most 256 KiB.", "bad_env");
+        }
+    }
+
+    private static void CheckSecrets(CreateParams p)
+    {
+        if (p.Secrets is { Count: > MaxSecrets })
+        {
+            throw Bad($"{p.Secrets.Count} secrets are too many", $"Use at most {MaxSecrets}.", "bad_secret");
+        }
+
+        foreach (var secret in p.Secrets ?? [])
+        {
+            if (secret.Name.Length is 0 or > 255 || secret.Name is "." or ".." || secret.Name.AsSpan().IndexOfAny('/', '\0') >= 0)
+            {
+                throw Bad($"the secret name {NameRules.Quote(secret.Name)} is not a simple file name", "Use a name without '/'.", "bad_secret");
+            }
+        }
+    }
+
+    private static void CheckText(string what, string? text)
+    {
+        if (text is not null && (text.Length is 0 or > 256 || text.Any(char.IsControl)))
+        {
+            throw Bad($"the {what} {NameRules.Quote(text)} is malformed", "Give 1 to 256 printable characters.", "bad_" + what);
+        }
+    }
+
+    private static VivariumException Bad(string what, string hint, string reason) => new(ErrorCode.InvalidArgument, "creating a sandbox: " + what, hint, reason);
+
+    private static VivariumException Limit(string what, string key) =>
+        new(ErrorCode.ResourceExhausted, "creating a sandbox: " + what, $"Ask for less, or raise {key}.", "over_limit");
+}

@@ -1,0 +1,141 @@
+using Microsoft.Extensions.Logging;
+using Vivarium.Host.Operations;
+using Vivarium.Host.Supervision;
+using Vivarium.Host.Templates;
+using Vivarium.Volumes;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Guest;
+using Vivarium.Wire.Host;
+
+namespace Vivarium.Host.Sandboxes;
+
+/// <summary>
+/// Makes a sandbox: template, record and volume, supervisor, running. The name is taken at the beginning; a failure (or a cancellation, or a destroy meanwhile)
+/// undoes everything and frees it, so that a failed create leaves nothing.
+/// </summary>
+internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows workflows)
+{
+    private readonly ILogger logger = host.Loggers.CreateLogger<CreateSandbox>();
+
+    /// <summary>Checks the request, takes the name and starts the work.</summary>
+    /// <exception cref="VivariumException">What is wrong with the request; nothing has been made then.</exception>
+    public Operation<SandboxRecord> Begin(CreateParams parameters)
+    {
+        var wanted = CreateRequest.Check(parameters, host.Config, host.Time);
+        var sandbox = host.Catalog.Add(
+            parameters.Name,
+            parameters.ExternalId,
+            host.Config.Limits.MaxSandboxes,
+            (name, slot) => workflows.Make(wanted with { Name = name, IdSlot = slot }));
+        return host.Operations.Begin(HostMethod.Create, async (operation, token) =>
+        {
+            operation.Concerns(wanted.Id.Value);
+
+            // Cancelling the operation destroys the sandbox: one way out for both.
+            await using var cancel = token.Register(() => _ = sandbox.DestroyAsync(DestroyMode.Now)).ConfigureAwait(false);
+            return await sandbox.PerformAsync(GateRules.Create, stop => MakeAsync(sandbox, parameters.Secrets, operation, stop)).ConfigureAwait(false);
+        });
+    }
+
+    private async Task<SandboxRecord> MakeAsync(Sandbox sandbox, IReadOnlyList<InjectSecretPayload>? secrets, Operation operation, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var engine = await host.Engines.ChooseAsync(sandbox.Record.Runtime, cancellationToken).ConfigureAwait(false);
+            operation.Report("template", null, $"template {sandbox.Record.Template}");
+            var template = await host.Templates.ResolveAsync(sandbox.Record.Template, operation, cancellationToken).ConfigureAwait(false);
+            var record = sandbox.Record with
+            {
+                Runtime = engine.Runtime,
+                Engine = engine.Engine,
+                Isolated = engine.Isolated,
+                IdSlot = engine.UserNamespaces ? sandbox.Record.IdSlot : null,
+                TemplateDigest = template.Digest,
+                User = sandbox.Record.User ?? template.User,
+                Workdir = sandbox.Record.Workdir ?? template.Workdir,
+                AwaitsSecrets = secrets is { Count: > 0 },
+                Env = StartSandbox.Merge(template.Env, sandbox.Record.Env),
+            };
+            sandbox.Publish(record);
+            operation.Report("volume", null, "cloning the template");
+
+            // Side by side: a volume without a record is an orphan the next start removes, a record without a volume a create it undoes.
+            var intent = host.Table.InsertAsync(record);
+            var clone = CloneAsync(record, template, cancellationToken);
+            await Task.WhenAll(intent, clone).ConfigureAwait(false);
+            host.Events.Publish("sandbox.created", record);
+            await workflows.Start.RunAsync(sandbox, engine, secrets, operation, cancellationToken).ConfigureAwait(false);
+
+            if (record.AwaitsSecrets)
+            {
+                sandbox.Publish(sandbox.Record with { AwaitsSecrets = false });
+                await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
+            }
+            else
+            {
+                // Observed, not intended: a crash before this is on disk finds the supervisor running.
+                host.Table.UpdateLazily(sandbox.Record);
+            }
+
+            SandboxTimers.Arm(host, sandbox);
+            host.Events.Publish("sandbox.running", sandbox.Record, "created");
+            return sandbox.Record;
+        }
+        catch (Exception e)
+        {
+            await UndoAsync(sandbox).ConfigureAwait(false);
+            if (cancellationToken.IsCancellationRequested)
+            {
+                throw new VivariumException(ErrorCode.Canceled, $"creating sandbox {sandbox.Record.Name}: it was destroyed meanwhile", null, "destroyed", e);
+            }
+
+            throw;
+        }
+    }
+
+    private async Task CloneAsync(SandboxRecord record, ResolvedTemplate template, CancellationToken cancellationToken)
+    {
+        var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+        var health = await host.Pool.CheckAsync(volumes, cancellationToken).ConfigureAwait(false);
+        if (health.State is PoolState.Critical or PoolState.Unusable)
+        {
+            throw new VivariumException(
+                health.State == PoolState.Critical ? ErrorCode.ResourceExhausted : ErrorCode.Unavailable,
+                $"creating sandbox {record.Name}: {health.Message}",
+                "Remove sandboxes or templates, or make the pool larger.",
+                health.State == PoolState.Critical ? "pool_full" : "pool_unusable");
+        }
+
+        await volumes.CloneAsync(VolumeKind.Template, template.VolumeKey, VolumeKind.Sandbox, record.Id.Value, cancellationToken).ConfigureAwait(false);
+        if (record.Resources.DiskBytes is { } disk)
+        {
+            await volumes.SetQuotaAsync(VolumeKind.Sandbox, record.Id.Value, disk, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Removes every trace, whatever was made; the sandbox is gone then.</summary>
+    public async Task UndoAsync(Sandbox sandbox)
+    {
+        var record = sandbox.Record;
+        var link = sandbox.Link;
+        sandbox.Attach(null);
+        try
+        {
+            await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.NoPatience).ConfigureAwait(false);
+            await host.Table.DeleteAsync(record).ConfigureAwait(false);
+            await workflows.Destroy.DeleteDataAsync(record.Id).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // What could not be undone now is found by the next start: its record says "creating".
+            LogUndoFailed(e, record.Id.Value);
+        }
+
+        host.Catalog.Remove(sandbox);
+        sandbox.Publish(record with { State = SandboxState.Gone });
+        host.Events.Publish("sandbox.destroyed", record, "create_failed");
+    }
+
+    [LoggerMessage(EventId = 1321, Level = LogLevel.Error, Message = "undoing the creation of sandbox {SandboxId} failed; the next start tries again")]
+    private partial void LogUndoFailed(Exception exception, string sandboxId);
+}

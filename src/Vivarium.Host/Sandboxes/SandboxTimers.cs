@@ -1,0 +1,123 @@
+using Microsoft.Extensions.Logging;
+using Vivarium.Host.Naming;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Host;
+
+namespace Vivarium.Host.Sandboxes;
+
+/// <summary>
+/// The two limits of a sandbox's life. Both are in its record, so a new daemon arms them again; what was due meanwhile is done at once. Idleness is
+/// not polled: when the limit could be reached the supervisor is asked when it last saw activity, and the alarm moves on from there.
+/// </summary>
+internal static partial class SandboxTimers
+{
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+
+    public static string TimeoutKey(SandboxId id) => "timeout:" + id;
+
+    public static string IdleKey(SandboxId id) => "idle:" + id;
+
+    /// <summary>Sets, moves or clears both alarms to what the record says.</summary>
+    public static void Arm(HostServices host, Sandbox sandbox)
+    {
+        var record = sandbox.Record;
+        if (record.ExpiresUnixMs is { } expires && record.State is not (SandboxState.Destroying or SandboxState.Gone))
+        {
+            host.Alarms.Set(TimeoutKey(record.Id), DateTimeOffset.FromUnixTimeMilliseconds(expires), () => _ = ExpireAsync(host, sandbox));
+        }
+        else
+        {
+            host.Alarms.Clear(TimeoutKey(record.Id));
+        }
+
+        if (record.IdleTimeoutMs is { } idle && record.State == SandboxState.Running)
+        {
+            ArmIdle(host, sandbox, host.Time.GetUtcNow().AddMilliseconds(idle));
+        }
+        else
+        {
+            host.Alarms.Clear(IdleKey(record.Id));
+        }
+    }
+
+    private static void ArmIdle(HostServices host, Sandbox sandbox, DateTimeOffset due) =>
+        host.Alarms.Set(IdleKey(sandbox.Record.Id), due, () => _ = CheckIdleAsync(host, sandbox));
+
+    private static async Task ExpireAsync(HostServices host, Sandbox sandbox)
+    {
+        var record = sandbox.Record;
+        if (record.ExpiresUnixMs is { } expires && expires > host.Now)
+        {
+            Arm(host, sandbox);
+            return;
+        }
+
+        await EndAsync(host, sandbox, "timeout", "its time ran out", TimeoutKey(record.Id), () => _ = ExpireAsync(host, sandbox)).ConfigureAwait(false);
+    }
+
+    private static async Task CheckIdleAsync(HostServices host, Sandbox sandbox)
+    {
+        var record = sandbox.Record;
+        if (record.IdleTimeoutMs is not { } idle || record.State != SandboxState.Running)
+        {
+            return;
+        }
+
+        try
+        {
+            if (sandbox.Link is { } link)
+            {
+                var status = await link.StatusAsync(CancellationToken.None).ConfigureAwait(false);
+                var last = status.OpenStreams > 0 ? host.Now : Math.Max(status.LastActivityUnixMs, record.StartedUnixMs ?? 0);
+                if (last + idle > host.Now)
+                {
+                    ArmIdle(host, sandbox, DateTimeOffset.FromUnixTimeMilliseconds(last + idle));
+                    return;
+                }
+            }
+        }
+        catch (VivariumException e)
+        {
+            // A supervisor that cannot answer is dealt with elsewhere; this alarm asks again later.
+            var logger = host.Loggers.CreateLogger("Vivarium.Host.Timers");
+            LogAskFailed(logger, e, record.Name);
+            ArmIdle(host, sandbox, host.Time.GetUtcNow().AddMilliseconds(idle));
+            return;
+        }
+
+        await EndAsync(host, sandbox, "idle_timeout", "nothing used it for its idle time", IdleKey(record.Id), () => _ = CheckIdleAsync(host, sandbox)).ConfigureAwait(false);
+    }
+
+    private static async Task EndAsync(HostServices host, Sandbox sandbox, string reason, string message, string key, Action again)
+    {
+        var record = sandbox.Record;
+        try
+        {
+            if (record.OnTimeout == "pause")
+            {
+                if (record.State == SandboxState.Running)
+                {
+                    await new PauseSandbox(host).PauseAsync(sandbox, reason, message).ConfigureAwait(false);
+                }
+
+                return;
+            }
+
+            sandbox.Explain(reason, message);
+            await sandbox.DestroyAsync(DestroyMode.Now).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Another operation holds the gate, or the end failed: the time is still over, so try again shortly.
+            var logger = host.Loggers.CreateLogger("Vivarium.Host.Timers");
+            LogRetry(logger, e, record.Name, reason);
+            host.Alarms.Set(key, host.Time.GetUtcNow() + Retry, again);
+        }
+    }
+
+    [LoggerMessage(EventId = 1501, Level = LogLevel.Warning, Message = "asking sandbox {Sandbox} for its last activity failed")]
+    private static partial void LogAskFailed(ILogger logger, Exception exception, string sandbox);
+
+    [LoggerMessage(EventId = 1502, Level = LogLevel.Information, Message = "sandbox {Sandbox} cannot be ended for {Reason} yet")]
+    private static partial void LogRetry(ILogger logger, Exception exception, string sandbox, string reason);
+}

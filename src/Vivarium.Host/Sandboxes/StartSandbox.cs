@@ -1,0 +1,116 @@
+using Vivarium.Host.Engines;
+using Vivarium.Host.Operations;
+using Vivarium.Host.Supervision;
+using Vivarium.Volumes;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Guest;
+using Vivarium.Wire.Host;
+using Vivarium.Wire.Supervisor;
+
+namespace Vivarium.Host.Sandboxes;
+
+/// <summary>From a volume to a running sandbox: the specification, the supervisor, its phases up to running. Shared by create, start and restart.</summary>
+internal sealed class StartSandbox(HostServices host)
+{
+    /// <summary>How long a supervisor may take from its first word to <c>running</c>.</summary>
+    public static readonly TimeSpan BootTime = TimeSpan.FromSeconds(60);
+
+    private const uint FirstHostId = 0x1000_0000;
+    private const uint IdsPerSandbox = 65_536;
+
+    /// <summary>Starts and attaches; the record is published as running. On failure nothing is left but what the caller made before.</summary>
+    public async Task RunAsync(
+        Sandbox sandbox, EngineChoice engine, IReadOnlyList<InjectSecretPayload>? secrets, Operation? progress, CancellationToken cancellationToken)
+    {
+        var record = sandbox.Record;
+        Directory.CreateDirectory(host.Paths.SandboxLogs(record.Id));
+        progress?.Report("supervisor", null, "starting the supervisor");
+        SupervisorLink? link = null;
+        try
+        {
+            var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+            var root = volumes.PathOf(VolumeKind.Sandbox, record.Id.Value);
+            link = await host.Launcher.LaunchAsync(record.Id, Specification(record, engine, root), cancellationToken).ConfigureAwait(false);
+            progress?.Report("boot", null, $"booting with {engine.Engine}");
+            var status = await link.WaitAsync(static s => s.Phase is SupervisorPhase.Running or SupervisorPhase.Failed or SupervisorPhase.Stopped, BootTime, cancellationToken).ConfigureAwait(false);
+            if (status.Phase != SupervisorPhase.Running)
+            {
+                throw new VivariumException(
+                    ErrorCode.FailedPrecondition,
+                    $"starting sandbox {record.Name}: {status.Message ?? "the engine ended"}",
+                    "viv doctor shows whether the engine works on this machine.",
+                    status.Reason ?? "start_failed");
+            }
+
+            if (secrets is { Count: > 0 })
+            {
+                await link.SecretsAsync(new SecretsParams { Secrets = secrets }, cancellationToken).ConfigureAwait(false);
+            }
+
+            sandbox.Attach(link);
+            sandbox.Publish(record with
+            {
+                State = SandboxState.Running,
+                Reason = null,
+                Message = null,
+                StartedUnixMs = host.Now,
+                EndedUnixMs = null,
+                BootId = status.BootId,
+            });
+        }
+        catch (Exception e)
+        {
+            var known = link is not null && !link.IsOver ? null : ReadFailure(record);
+            await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.NoPatience).ConfigureAwait(false);
+            if (known is not null && e is VivariumException { Code: ErrorCode.Unavailable })
+            {
+                throw new VivariumException(ErrorCode.FailedPrecondition, $"starting sandbox {record.Name}: {known.Message ?? known.Reason}", "viv doctor shows whether the engine works on this machine.", known.Reason, e);
+            }
+
+            throw;
+        }
+    }
+
+    private ExitRecord? ReadFailure(SandboxRecord record) => SupervisorRemains.ReadExit(host.Paths.Supervisor(record.Id));
+
+    private SupervisorSpec Specification(SandboxRecord record, EngineChoice engine, string root) => new()
+    {
+        Protocol = SupervisorMethod.Protocol,
+        SandboxId = record.Id.Value,
+        Name = record.Name,
+        Runtime = engine.Runtime,
+        Engine = engine.Engine,
+        EnginePath = engine.Path,
+        EngineOptions = engine.Options,
+        GuestAgentPath = host.Launcher.GuestAgent,
+        RootPath = root,
+        LogDirectory = host.Paths.SandboxLogs(record.Id),
+        Resources = record.Resources,
+        Shares = record.Shares,
+        Network = new NetworkSpec { Mode = record.Network },
+        Env = record.Env,
+        DefaultUser = record.User,
+        DefaultCwd = record.Workdir,
+        Hostname = record.Hostname ?? record.Name,
+        IdRange = record.IdSlot is { } slot ? new IdRange { First = FirstHostId + ((uint)slot * IdsPerSandbox), Count = IdsPerSandbox } : null,
+        CgroupPath = host.Config.Runtime.CgroupRoot.TrimEnd('/') + "/" + record.Id.Value,
+        LogMaxBytes = host.Config.Logs.MaxBytes.Bytes,
+    };
+
+    /// <summary>The template's environment, overridden by the caller's.</summary>
+    public static IReadOnlyDictionary<string, string>? Merge(IReadOnlyDictionary<string, string>? template, IReadOnlyDictionary<string, string>? own)
+    {
+        if (template is null || own is null)
+        {
+            return own ?? template;
+        }
+
+        var merged = new Dictionary<string, string>(template, StringComparer.Ordinal);
+        foreach (var (key, value) in own)
+        {
+            merged[key] = value;
+        }
+
+        return merged;
+    }
+}

@@ -1,0 +1,65 @@
+using Vivarium.Configuration;
+using Vivarium.Host.Operations;
+using Vivarium.Host.Pool;
+using Vivarium.Host.Sandboxes;
+using Vivarium.Templates;
+using Vivarium.Wire.Host;
+
+namespace Vivarium.Host.Templates;
+
+/// <summary>The template store on the pool, opened with it; progress of a build becomes progress of the operation that waits for it.</summary>
+internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, VolumePool pool, SandboxCatalog catalog, TimeProvider time) : ITemplateSource
+{
+    private readonly Lock gate = new();
+    private ITemplateStore? store;
+
+    /// <inheritdoc/>
+    public async Task<ResolvedTemplate> ResolveAsync(string reference, Operation progress, CancellationToken cancellationToken)
+    {
+        var templates = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        var found = await templates.ResolveAsync(reference, Report(progress), cancellationToken).ConfigureAwait(false);
+        var metadata = found.Metadata;
+        return new ResolvedTemplate(found.Digest, found.VolumeKey, metadata.User, metadata.Workdir, metadata.Env.Count == 0 ? null : metadata.Env);
+    }
+
+    /// <inheritdoc/>
+    public async Task<TemplateList> ListAsync(CancellationToken cancellationToken) =>
+        new() { Templates = (await OpenAsync(cancellationToken).ConfigureAwait(false)).List() };
+
+    /// <inheritdoc/>
+    public async Task<TemplateInfo> GetAsync(string reference, CancellationToken cancellationToken) =>
+        (await OpenAsync(cancellationToken).ConfigureAwait(false)).Get(reference);
+
+    /// <inheritdoc/>
+    public async Task<TemplateInfo> BuildAsync(BuildParams parameters, Operation progress, CancellationToken cancellationToken)
+    {
+        var templates = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        var built = await templates.BuildAsync(parameters, Report(progress), cancellationToken).ConfigureAwait(false);
+        return templates.Get(built.Digest);
+    }
+
+    /// <inheritdoc/>
+    public async Task RemoveAsync(string reference, CancellationToken cancellationToken) =>
+        await (await OpenAsync(cancellationToken).ConfigureAwait(false)).RemoveAsync(reference, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> ReclaimAsync(CancellationToken cancellationToken) =>
+        await (await OpenAsync(cancellationToken).ConfigureAwait(false)).ReclaimAsync(cancellationToken).ConfigureAwait(false);
+
+    private static Action<TemplateProgress> Report(Operation operation) => p => operation.Report("template." + p.Stage, p.Fraction, p.Message);
+
+    private async Task<ITemplateStore> OpenAsync(CancellationToken cancellationToken)
+    {
+        var volumes = await pool.GetAsync(cancellationToken).ConfigureAwait(false);
+        lock (gate)
+        {
+            return store ??= new TemplateStore(
+                new TemplateOptions { StateDirectory = paths.State, Mirror = config.Templates.Mirror, CaCertificates = config.Templates.CaCertificates },
+                volumes,
+                CountReferences,
+                time);
+        }
+    }
+
+    private int CountReferences(string digest) => catalog.All().Count(s => s.Record.TemplateDigest == digest);
+}

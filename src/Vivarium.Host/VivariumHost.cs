@@ -1,0 +1,203 @@
+using Microsoft.Extensions.Logging;
+using Vivarium.Configuration;
+using Vivarium.Host.Engines;
+using Vivarium.Host.Events;
+using Vivarium.Host.Health;
+using Vivarium.Host.Operations;
+using Vivarium.Host.Pool;
+using Vivarium.Host.Processes;
+using Vivarium.Host.Recovery;
+using Vivarium.Host.Sandboxes;
+using Vivarium.Host.State;
+using Vivarium.Host.Supervision;
+using Vivarium.Host.Templates;
+using Vivarium.Host.Timers;
+
+namespace Vivarium.Host;
+
+/// <summary>
+/// The domain, put together: everything the daemon's facades call. Opening it reads the database only; what takes long (pool, engines, re-attachment) goes on in
+/// the background while requests are answered already.
+/// </summary>
+public sealed partial class VivariumHost : IAsyncDisposable
+{
+    private const int ReattachedAtOnce = 16;
+
+    private readonly StateDatabase database;
+    private readonly ILogger<VivariumHost> logger;
+    private readonly CancellationTokenSource stopping = new();
+    private Task recovery = Task.CompletedTask;
+
+    private VivariumHost(HostServices services, StateDatabase database)
+    {
+        this.database = database;
+        Services = services;
+        logger = services.Loggers.CreateLogger<VivariumHost>();
+        Workflows = new SandboxWorkflows(services);
+        Access = new SandboxAccess(services, Workflows);
+        Runs = new ProcessRuns(Access);
+        Logs = new ProcessLogs(services);
+        Reports = new Reports(services);
+        Doctor = new Doctor(services);
+    }
+
+    internal HostServices Services { get; }
+
+    internal SandboxWorkflows Workflows { get; }
+
+    internal SandboxAccess Access { get; }
+
+    internal ProcessRuns Runs { get; }
+
+    internal ProcessLogs Logs { get; }
+
+    internal Reports Reports { get; }
+
+    internal Doctor Doctor { get; }
+
+    /// <summary>Completes when every sandbox the last daemon knew is settled and orphans are removed.</summary>
+    public Task Recovered => recovery;
+
+    /// <summary>Opens the state and starts what goes on in the background.</summary>
+    /// <exception cref="Wire.Errors.VivariumException">The database is damaged, newer, or cannot be opened.</exception>
+    public static async Task<VivariumHost> OpenAsync(VivariumConfig config, HostPaths paths, SupervisorPrograms programs, TimeProvider time, ILoggerFactory loggers)
+    {
+        var database = StateDatabase.Open(paths.Database, loggers.CreateLogger<StateDatabase>());
+        try
+        {
+            var health = new HealthConditions(time);
+            var catalog = new SandboxCatalog();
+            var pool = new VolumePool(token => PoolOpening.OpenAsync(config, paths, loggers, token), health, loggers.CreateLogger<VolumePool>());
+            var services = new HostServices(
+                config,
+                paths,
+                time,
+                new SandboxTable(database, time),
+                catalog,
+                new EventLog(database, time),
+                new Alarms(time),
+                health,
+                new OperationRegistry(time, loggers.CreateLogger<OperationRegistry>()),
+                pool,
+                new UnbuiltTemplates(),
+                new EngineCatalog(config, programs, health, loggers.CreateLogger<EngineCatalog>()),
+                new SupervisorLauncher(paths, programs, time, loggers.CreateLogger<SupervisorLauncher>()),
+                new SupervisorRemains(paths, time, loggers.CreateLogger<SupervisorRemains>()),
+                loggers);
+            var host = new VivariumHost(services, database);
+            await host.RecoverAsync().ConfigureAwait(false);
+            return host;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends the daemon's part: operations are cancelled, state is written. Sandboxes go on.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await stopping.CancelAsync().ConfigureAwait(false);
+        try
+        {
+            await Services.Operations.StopAsync(cancellationToken).ConfigureAwait(false);
+            await recovery.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // What could not be undone in time is found by the next start.
+            LogStoppedEarly();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Services.Alarms.DisposeAsync().ConfigureAwait(false);
+        foreach (var sandbox in Services.Catalog.All())
+        {
+            if (sandbox.Link is { } link)
+            {
+                await sandbox.DetachAsync(link).ConfigureAwait(false);
+            }
+        }
+
+        Services.Events.Publish("daemon.stopped");
+        Services.Events.Close();
+        await Services.Pool.DisposeAsync().ConfigureAwait(false);
+        database.Dispose();
+        stopping.Dispose();
+    }
+
+    private async Task RecoverAsync()
+    {
+        var loaded = await Services.Table.LoadAsync().ConfigureAwait(false);
+        Access.Quarantined = loaded.Quarantined;
+        if (loaded.Quarantined.Count > 0)
+        {
+            LogQuarantined(loaded.Quarantined.Count, loaded.Quarantined[0].Id, loaded.Quarantined[0].Error);
+            Services.Health.Set(
+                "quarantine",
+                HealthConditions.Degraded,
+                $"{loaded.Quarantined.Count} sandboxes have unreadable records and are set aside ({string.Join(", ", loaded.Quarantined.Take(5).Select(static q => q.Id))}); remove each with viv rm ID");
+        }
+
+        var reattach = new Reattach(Services, Workflows);
+        var entrance = new SemaphoreSlim(ReattachedAtOnce);
+        var settling = new List<Task>();
+        foreach (var record in loaded.Records)
+        {
+            var sandbox = Workflows.Make(record);
+            Services.Catalog.Restore(sandbox);
+            var settled = Task.Run(async () =>
+            {
+                await entrance.WaitAsync(stopping.Token).ConfigureAwait(false);
+                try
+                {
+                    await reattach.RunAsync(sandbox).ConfigureAwait(false);
+                }
+                finally
+                {
+                    entrance.Release();
+                }
+            });
+            sandbox.SettleBy(settled);
+            settling.Add(settled);
+        }
+
+        Services.Events.Publish("daemon.started");
+        recovery = Task.Run(() => FinishRecoveryAsync(settling, loaded.Quarantined));
+    }
+
+    private async Task FinishRecoveryAsync(List<Task> settling, IReadOnlyList<QuarantinedSandbox> quarantined)
+    {
+        try
+        {
+            await Task.WhenAll(settling).ConfigureAwait(false);
+            LogSettled(settling.Count);
+            Services.Engines.Warm();
+            await new ReclaimOrphans(Services, quarantined).RunAsync(stopping.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The next start goes on.
+        }
+        catch (Exception e)
+        {
+            LogRecoveryFailed(e);
+        }
+    }
+
+    [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "{Count} sandboxes settled")]
+    private partial void LogSettled(int count);
+
+    [LoggerMessage(EventId = 1011, Level = LogLevel.Error, Message = "reclaiming what the last daemon left failed; the next start tries again")]
+    private partial void LogRecoveryFailed(Exception exception);
+
+    [LoggerMessage(EventId = 1012, Level = LogLevel.Error, Message = "{Count} sandbox records are unreadable and set aside, the first is {Id}: {Error}")]
+    private partial void LogQuarantined(int count, string id, string error);
+
+    [LoggerMessage(EventId = 1013, Level = LogLevel.Warning, Message = "stopping before everything was undone; the next start goes on")]
+    private partial void LogStoppedEarly();
+}
