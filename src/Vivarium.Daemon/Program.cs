@@ -1,1 +1,1 @@
-return 0;
+return await Vivarium.Daemon.DaemonProgram.RunAsync(args).ConfigureAwait(false);

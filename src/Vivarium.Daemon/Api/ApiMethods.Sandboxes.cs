@@ -1,0 +1,74 @@
+using Vivarium.Host.Operations;
+using Vivarium.Host.Sandboxes;
+using Vivarium.Transport.JsonRpc;
+using Vivarium.Wire.Host;
+using Vivarium.Wire.Supervisor;
+
+namespace Vivarium.Daemon.Api;
+
+internal sealed partial class ApiMethods
+{
+    private SandboxWorkflows Workflows => host.Workflows;
+
+    private SandboxAccess Access => host.Access;
+
+    private void AddSandboxes(JsonRpcDispatcher dispatcher) => dispatcher
+        .Method(HostMethod.Create, HostJson.Default.CreateParams, HostJson.Default.SandboxInfo, CreateAsync)
+        .Method(HostMethod.BeginCreate, HostJson.Default.CreateParams, HostJson.Default.BeginReply, (p, _, _) => new(new BeginReply { OperationId = Workflows.Create.Begin(p).Id }))
+        .Method(HostMethod.List, HostJson.Default.ListParams, HostJson.Default.SandboxList, (p, _, _) => new(List(p)))
+        .Method(HostMethod.Get, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, _, _) => new(SandboxView.Of(host.Services.Catalog.Get(p.Ref))))
+        .Method(HostMethod.Destroy, HostJson.Default.DestroyParams, HostJson.Default.Empty, async (p, _, token) =>
+        {
+            await Access.DestroyAsync(p, token).ConfigureAwait(false);
+            return new Empty();
+        })
+        .Method(HostMethod.Prune, HostJson.Default.PruneParams, HostJson.Default.PruneReply, async (p, _, token) => await Access.PruneAsync(p, token).ConfigureAwait(false))
+        .Method(HostMethod.Stop, HostJson.Default.StopSandboxParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Stop.StopAsync(s, p), token))
+        .Method(HostMethod.Start, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, Workflows.Stop.StartAsync, token))
+        .Method(HostMethod.Restart, HostJson.Default.StopSandboxParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Stop.RestartAsync(s, p), token))
+        .Method(HostMethod.Pause, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Pause.PauseAsync(s), token))
+        .Method(HostMethod.Resume, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, Workflows.Pause.ResumeAsync, token))
+        .Method(HostMethod.SetTimeout, HostJson.Default.SetTimeoutParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Access.SetTimeoutAsync(s, p), token))
+        .Method(HostMethod.Stats, HostJson.Default.RefParams, HostJson.Default.SandboxUsage, async (p, _, token) =>
+        {
+            var (_, link) = await Access.GetLiveAsync(p.Ref, "reading the usage of", token).ConfigureAwait(false);
+            return await link.StatsAsync(token).ConfigureAwait(false);
+        })
+        .Method(HostMethod.Ticket, HostJson.Default.SandboxTicketParams, HostJson.Default.SandboxTicket, async (p, _, token) =>
+        {
+            var (sandbox, link) = await Access.GetRunningAsync(p.Ref, "opening a stream to", token).ConfigureAwait(false);
+            var ticket = await link.TicketAsync(p.Port, token).ConfigureAwait(false);
+            return new SandboxTicket { SandboxId = sandbox.Record.Id.Value, Socket = link.Socket, Ticket = ticket.Ticket };
+        });
+
+    private async ValueTask<SandboxInfo> CreateAsync(CreateParams p, JsonRpcCall call, CancellationToken cancellationToken)
+    {
+        var operation = Workflows.Create.Begin(p);
+        await WaitAsync(operation, call, cancellationToken).ConfigureAwait(false);
+        var record = await operation.Result.ConfigureAwait(false);
+        return host.Services.Catalog.Find(record.Id.Value) is { } sandbox ? SandboxView.Of(sandbox) : SandboxView.Of(record);
+    }
+
+    private SandboxList List(ListParams p) => new()
+    {
+        Sandboxes = [.. host.Services.Catalog.All().Where(s => SandboxView.Fits(s.Record, p)).Select(SandboxView.Of)],
+    };
+
+    private async ValueTask<SandboxInfo> ChangeAsync(string reference, Func<Sandbox, Task<SandboxRecord>> change, CancellationToken cancellationToken)
+    {
+        var sandbox = await Access.GetAsync(reference, cancellationToken).ConfigureAwait(false);
+
+        // The change goes on when the caller stops waiting: its lifetime is the sandbox's.
+        await change(sandbox).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return SandboxView.Of(sandbox);
+    }
+
+    /// <summary>Waits for an operation and passes its progress on to the caller meanwhile.</summary>
+    private static async Task WaitAsync(Operation operation, JsonRpcCall call, CancellationToken cancellationToken)
+    {
+        using (operation.Listen(e => call.Connection.TryNotify(HostMethod.ProgressNotification, e, HostJson.Default.OperationEvent)))
+        {
+            await operation.Ended.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+}

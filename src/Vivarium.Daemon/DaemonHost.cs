@@ -1,0 +1,85 @@
+using System.Runtime.InteropServices;
+using Vivarium.Configuration;
+using Vivarium.Daemon.Api;
+using Vivarium.Daemon.Listening;
+using Vivarium.Daemon.Logging;
+using Vivarium.Host;
+using Vivarium.Host.Access;
+using Vivarium.Host.Supervision;
+using Vivarium.Transport.JsonRpc;
+
+namespace Vivarium.Daemon;
+
+/// <summary>
+/// The composition root: locks, socket, domain, API, and their end. The socket is bound first; requests are answered as soon as the database is open, while
+/// pool, engines and re-attachment go on behind.
+/// </summary>
+internal sealed partial class DaemonHost(VivariumConfig config, TimeProvider time)
+{
+    /// <summary>What a clean stop may take in all.</summary>
+    public static readonly TimeSpan StopBudget = TimeSpan.FromSeconds(15);
+
+    /// <summary>Runs until SIGTERM, SIGINT or <c>system.shutdown</c>.</summary>
+    public async Task<int> RunAsync()
+    {
+        var started = time.GetTimestamp();
+        using var loggers = DaemonLogging.Create(config.Daemon);
+        var logger = loggers.CreateLogger<DaemonHost>();
+        var paths = HostPaths.Of(config);
+        Prepare(paths);
+        using var stateLock = InstanceLock.Take(paths.StateLock, "state directory");
+        using var runtimeLock = InstanceLock.Take(paths.RuntimeLock, "runtime directory");
+        using var socket = ApiSocket.Bind(paths.Socket, SocketGroup.Find(config.Daemon.SocketGroup));
+        PidFile.Write(paths.PidFile);
+        using var stop = new CancellationTokenSource();
+        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static c => c.Cancel = true);
+        var programs = SupervisorPrograms.Prepare(config);
+        var host = await VivariumHost.OpenAsync(config, paths, programs, time, loggers).ConfigureAwait(false);
+        await using (host.ConfigureAwait(false))
+        {
+            var errors = new ApiErrors(loggers.CreateLogger<ApiErrors>());
+            var methods = new ApiMethods(host, stop.Cancel, loggers.CreateLogger<ApiMethods>());
+            var options = new JsonRpcOptions { MapError = errors.Map, Clock = time };
+            var listener = new ApiListener(socket, methods.Build(), options, new Masterblaster.OneShot(host), time, loggers.CreateLogger<ApiListener>());
+            var took = time.GetElapsedTime(started);
+            LogReady(logger, paths.Socket, ProgramVersion.Text, Environment.ProcessId, took);
+            await listener.RunAsync(stop.Token).ConfigureAwait(false);
+            LogStopping(logger);
+            using var budget = new CancellationTokenSource(StopBudget, time);
+            await host.StopAsync(budget.Token).ConfigureAwait(false);
+            await listener.CloseAsync().ConfigureAwait(false);
+        }
+
+        File.Delete(paths.Socket);
+        File.Delete(paths.PidFile);
+        LogStopped(logger);
+        return 0;
+
+        void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        }
+    }
+
+    private void Prepare(HostPaths paths)
+    {
+        const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(paths.State, owner);
+        Directory.CreateDirectory(paths.Sandboxes, owner);
+        Directory.CreateDirectory(paths.DaemonLogs, owner);
+        Directory.CreateDirectory(paths.Runtime, owner);
+        SocketGroup.Hand(paths.Runtime, SocketGroup.Find(config.Daemon.SocketGroup), owner, UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
+    }
+
+    [LoggerMessage(EventId = 2101, Level = LogLevel.Information, Message = "vivd {Version} listens on {Socket} (pid {Pid}, started in {Took})")]
+    private static partial void LogReady(ILogger logger, string socket, string version, int pid, TimeSpan took);
+
+    [LoggerMessage(EventId = 2102, Level = LogLevel.Information, Message = "stopping; sandboxes go on running")]
+    private static partial void LogStopping(ILogger logger);
+
+    [LoggerMessage(EventId = 2103, Level = LogLevel.Information, Message = "stopped")]
+    private static partial void LogStopped(ILogger logger);
+}
