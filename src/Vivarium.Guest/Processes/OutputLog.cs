@@ -94,16 +94,7 @@ internal sealed class OutputLog
     {
         lock (_gate)
         {
-            var slowest = _end;
-            foreach (var cursor in _cursors)
-            {
-                if (cursor.HoldsBack && cursor.Offset < slowest)
-                {
-                    slowest = cursor.Offset;
-                }
-            }
-
-            return (int)Math.Max(0, Capacity - (_end - slowest));
+            return (int)Math.Max(0, Capacity - (_end - SlowestHolder()));
         }
     }
 
@@ -236,7 +227,9 @@ internal sealed class OutputLog
 
     private void Trim(int keep)
     {
-        while (_oldest is { } oldest && HeldNow - oldest.Length >= keep)
+        // A read may go beyond the room there was (and two pumps may do so at once): output somebody holds back for stays all the same.
+        var needed = SlowestHolder();
+        while (_oldest is { } oldest && oldest.EndOffset <= needed && HeldNow - oldest.Length >= keep)
         {
             _oldest = oldest.Next;
             if (_oldest is null)
@@ -254,6 +247,21 @@ internal sealed class OutputLog
 
             Drop(oldest);
         }
+    }
+
+    /// <summary>The first byte a reader that holds back has not got yet; the end when there is none.</summary>
+    private long SlowestHolder()
+    {
+        var slowest = _end;
+        foreach (var cursor in _cursors)
+        {
+            if (cursor.HoldsBack && cursor.Offset < slowest)
+            {
+                slowest = cursor.Offset;
+            }
+        }
+
+        return slowest;
     }
 
     private void WakeWriters()
