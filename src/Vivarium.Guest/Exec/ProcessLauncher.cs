@@ -71,7 +71,7 @@ internal sealed class ProcessLauncher(GuestContext context)
             Output = output,
             Pumps = [],
             OomCountAtStart = oomCount,
-        });
+        }, child.Pid);
         return new ManagedProcess(start, child, context.Oom, onExited);
     }
 

@@ -50,7 +50,7 @@ internal sealed class StandardChannels : IDisposable
     }
 
     /// <summary>Gives our ends to the process's record, which closes them from now on.</summary>
-    public ProcessStart Hand(ProcessStart start)
+    public ProcessStart Hand(ProcessStart start, int pid)
     {
         CloseTheirs();
         var log = start.Output;
@@ -58,10 +58,12 @@ internal sealed class StandardChannels : IDisposable
         {
             var master = new PolledFd(_terminal);
             _terminal = -1;
+            var keys = KernelQuirks.IsGvisor ? new GvisorTerminal(master, pid) : null;
             return start with
             {
                 Terminal = master,
-                Input = new StdinQueue(master, terminal: true),
+                GvisorTerminal = keys,
+                Input = new StdinQueue(master, terminal: true, keys),
                 Pumps = [new OutputPump(master, ExecChannel.Pty, log, terminal: true)],
             };
         }

@@ -96,7 +96,14 @@ internal sealed class ManagedProcess
     }
 
     /// <summary>Sets the size of the terminal, which tells the foreground process group by SIGWINCH.</summary>
-    public void Resize(int cols, int rows) => _start.Terminal?.Use(fd => TerminalSize.Set(fd, cols, rows));
+    public void Resize(int cols, int rows)
+    {
+        if (_start.Terminal is { } terminal)
+        {
+            terminal.Use(fd => TerminalSize.Set(fd, cols, rows));
+            _start.GvisorTerminal?.AnnounceSize();
+        }
+    }
 
     /// <summary>As the control port shows it.</summary>
     public GuestProcess Describe() => new()

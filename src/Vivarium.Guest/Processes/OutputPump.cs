@@ -33,6 +33,12 @@ internal sealed class OutputPump
         _log = log;
         _terminal = terminal;
         log.AddWriter(_room);
+        if (KernelQuirks.IsGvisor && !terminal)
+        {
+            source.EnlargePipe(LargePipe);
+            _enlarged = true;
+        }
+
         Ended = RunAsync();
     }
 
@@ -111,7 +117,7 @@ internal sealed class OutputPump
 
         if (count >= LargeRead && !_enlarged && !_terminal)
         {
-            // A process that writes much gets a larger pipe: fewer turns between it and us.
+            // A process that writes much gets a larger pipe: fewer turns between it and us. Not all do: large pipes are rationed per user.
             _source.EnlargePipe(LargePipe);
             _enlarged = true;
         }

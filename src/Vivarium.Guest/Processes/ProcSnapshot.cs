@@ -3,7 +3,7 @@ using System.Buffers.Text;
 namespace Vivarium.Guest.Processes;
 
 /// <summary>One line of the process table.</summary>
-internal readonly record struct ProcEntry(int Pid, int Parent, int Session, char State);
+internal readonly record struct ProcEntry(int Pid, int Parent, int Group, int Session, char State);
 
 /// <summary>The processes of this PID namespace as /proc shows them now. Source: proc(5), /proc/PID/stat.</summary>
 internal static class ProcSnapshot
@@ -50,8 +50,8 @@ internal static class ProcSnapshot
 
         var state = (char)text[end + 2];
         var rest = text[(end + 4)..];
-        return Next(ref rest, out var parent) && Next(ref rest, out _) && Next(ref rest, out var session)
-            && (entry = new ProcEntry(pid, parent, session, state)).Pid == pid;
+        return Next(ref rest, out var parent) && Next(ref rest, out var group) && Next(ref rest, out var session)
+            && (entry = new ProcEntry(pid, parent, group, session, state)).Pid == pid;
     }
 
     private static bool Next(ref Span<byte> text, out int value)

@@ -38,6 +38,9 @@ internal sealed record ProcessStart
     /// <summary>Master side of its terminal.</summary>
     public PolledFd? Terminal { get; init; }
 
+    /// <summary>What its terminal lacks under gVisor; null elsewhere.</summary>
+    public GvisorTerminal? GvisorTerminal { get; init; }
+
     /// <summary>Count of out-of-memory kills when it started.</summary>
     public long OomCountAtStart { get; init; }
 }

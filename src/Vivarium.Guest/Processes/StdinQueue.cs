@@ -6,7 +6,7 @@ namespace Vivarium.Guest.Processes;
 /// Input on its way to a process. Written at once while the process reads; what it does not take yet is queued up to a bound, so that a signal or resize
 /// sent behind the input is still seen, and beyond the bound the sender waits.
 /// </summary>
-internal sealed class StdinQueue(PolledFd sink, bool terminal)
+internal sealed class StdinQueue(PolledFd sink, bool terminal, GvisorTerminal? keys = null)
 {
     /// <summary>Bytes queued before the sender has to wait.</summary>
     public const int Bound = 1024 * 1024;
@@ -24,6 +24,11 @@ internal sealed class StdinQueue(PolledFd sink, bool terminal)
     /// <summary>Takes input; completes when more may be sent. Input after the end is dropped, as a closed pipe would.</summary>
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
     {
+        if (keys is not null)
+        {
+            bytes = keys.TakeSignalKeys(bytes);
+        }
+
         Task? wait = null;
         lock (_gate)
         {
