@@ -80,7 +80,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 new OperationRegistry(time, loggers.CreateLogger<OperationRegistry>()),
                 pool,
                 new UnbuiltTemplates(),
-                new EngineCatalog(config, programs, health, loggers.CreateLogger<EngineCatalog>()),
+                new EngineCatalog(config, paths, programs, health, time, loggers.CreateLogger<EngineCatalog>()),
                 new SupervisorLauncher(paths, programs, time, loggers.CreateLogger<SupervisorLauncher>()),
                 new SupervisorRemains(paths, time, loggers.CreateLogger<SupervisorRemains>()),
                 loggers);
@@ -166,6 +166,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
             settling.Add(settled);
         }
 
+        Services.Engines.Warm();
         Services.Events.Publish("daemon.started");
         recovery = Task.Run(() => FinishRecoveryAsync(settling, loaded.Quarantined));
     }
@@ -176,7 +177,6 @@ public sealed partial class VivariumHost : IAsyncDisposable
         {
             await Task.WhenAll(settling).ConfigureAwait(false);
             LogSettled(settling.Count);
-            Services.Engines.Warm();
             await new ReclaimOrphans(Services, quarantined).RunAsync(stopping.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
