@@ -1,8 +1,12 @@
+using System.Globalization;
+using System.Text;
+
 namespace Vivarium.Supervisor.Logs;
 
 /// <summary>
 /// An append-only file of bounded size: when the next write would pass the limit, it becomes <c>NAME.1</c> (replacing an older one) and a new one is
-/// begun. So at most twice the limit is on disk, and the newest limit's worth at least. Any number of writers.
+/// begun. So at most twice the limit is on disk, and the newest limit's worth at least. Any number of writers. <c>NAME.base</c> holds the offset, over the
+/// whole life of the log, at which the current file begins, so that readers can count through rotations.
 /// </summary>
 internal sealed class RotatingFile : Stream
 {
@@ -11,6 +15,7 @@ internal sealed class RotatingFile : Stream
     private readonly long maxBytes;
     private FileStream? file;
     private long length;
+    private long begin;
 
     /// <summary>Nothing is created before the first write.</summary>
     public RotatingFile(string path, long maxBytes)
@@ -50,7 +55,9 @@ internal sealed class RotatingFile : Stream
                 {
                     file.Dispose();
                     file = null;
+                    begin += length;
                     File.Move(path, path + ".1", overwrite: true);
+                    WriteBegin();
                     file = Open();
                 }
 
@@ -112,6 +119,29 @@ internal sealed class RotatingFile : Stream
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead,
         });
         length = opened.Length;
+        begin = begin == 0 ? ReadBegin() : begin;
         return opened;
+    }
+
+    private long ReadBegin()
+    {
+        try
+        {
+            return long.TryParse(File.ReadAllText(path + ".base"), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var value) ? value : 0;
+        }
+        catch (FileNotFoundException)
+        {
+            return 0;
+        }
+    }
+
+    private void WriteBegin()
+    {
+        using (var fresh = new FileStream(path + ".base.new", FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
+        {
+            fresh.Write(Encoding.ASCII.GetBytes(begin.ToString(CultureInfo.InvariantCulture) + "\n"));
+        }
+
+        File.Move(path + ".base.new", path + ".base", overwrite: true);
     }
 }
