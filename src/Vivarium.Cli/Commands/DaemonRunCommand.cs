@@ -11,6 +11,6 @@ internal sealed class DaemonRunCommand() : Verb("run", "Runs the daemon in the f
     public override int Run(Invocation call)
     {
         _ = call.Config; // errors are said by us, in order, rather than in the daemon's log
-        return Programs.Become(Programs.Daemon(), call.ConfigFile is { } file ? ["--config", Path.GetFullPath(file)] : []);
+        return Programs.Become(Programs.Daemon(), Programs.DaemonArguments(call.ConfigFile));
     }
 }

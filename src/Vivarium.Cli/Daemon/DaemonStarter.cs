@@ -143,7 +143,7 @@ internal static class DaemonStarter
             return ChildProcess.Start(new SpawnOptions
             {
                 FileName = program,
-                Argv = configFile is null ? [program] : [program, "--config", Path.GetFullPath(configFile)],
+                Argv = [program, .. Programs.DaemonArguments(configFile)],
                 Env = DaemonEnvironment(),
                 Cwd = "/",
                 Fds = [new FdMapping(log, 1), new FdMapping(log, 2)],

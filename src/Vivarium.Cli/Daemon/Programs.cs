@@ -16,6 +16,9 @@ internal static class Programs
             : throw new VivariumException(ErrorCode.NotFound, $"the program vivd is not beside {Environment.ProcessPath}", "build or install Vivarium as a whole", "vivd_missing");
     }
 
+    /// <summary>Its arguments.</summary>
+    public static string[] DaemonArguments(string? configFile) => configFile is null ? ["run"] : ["run", "--config", Path.GetFullPath(configFile)];
+
     /// <summary>Replaces this process by the program, same descriptors, the daemon's environment. Returns only by throwing.</summary>
     public static unsafe int Become(string program, string[] arguments)
     {

@@ -27,6 +27,11 @@ internal sealed class ProcessIo
     public ExecOptions Options(Invocation call, bool shell)
     {
         var terminal = Fd.IsTerminal(call.Stdio.Input);
+        if (call.Get(_tty) && call.Get(_interactive) && !terminal)
+        {
+            throw Invocation.Usage("-it needs a terminal, and standard input is none", "leave -t out to pipe something in");
+        }
+
         var tty = call.Get(_tty) || (shell && terminal && Fd.IsTerminal(call.Stdio.Output) && !call.Get(_noStdin));
         var stdin = !call.Get(_noStdin) && (call.Get(_interactive) || !terminal || (shell && tty));
         return new ExecOptions { Stdin = stdin, Tty = tty };
