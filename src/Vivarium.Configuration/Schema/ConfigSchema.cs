@@ -86,6 +86,8 @@ internal static class ConfigSchema
             c => c.Templates.Mirror, (c, v) => c with { Templates = c.Templates with { Mirror = (string)v! } }),
         new("templates", "ca_certificates", new TextType(ConfigChecks.OptionalPath), "PEM file of extra authorities put into templates.",
             c => c.Templates.CaCertificates, (c, v) => c with { Templates = c.Templates with { CaCertificates = (string)v! } }),
+        new("templates", "cache", new TextType(ConfigChecks.OptionalPath), "Directory of built templates as archives, for machines that test; empty: none.",
+            c => c.Templates.Cache, (c, v) => c with { Templates = c.Templates with { Cache = (string)v! } }),
     ];
 
     public static IEnumerable<string> Sections => Keys.Select(key => key.Section).Distinct();

@@ -8,4 +8,7 @@ public sealed record TemplatesConfig
 
     /// <summary>PEM file of extra certificate authorities put into templates; empty: none.</summary>
     public string CaCertificates { get; init; } = "";
+
+    /// <summary>Directory of built templates as archives, filled and used by builds; empty: none. For machines that test with many state directories.</summary>
+    public string Cache { get; init; } = "";
 }

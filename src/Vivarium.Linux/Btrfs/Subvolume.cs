@@ -136,7 +136,7 @@ public static class Subvolume
         try
         {
             // A subvolume's root always has inode 256; a plain directory answers for the subvolume around it.
-            return Trees.FileStatus.OfLink(path) is { Inode: 256, IsDirectory: true } ? Info(path) : null;
+            return Trees.EntryStatus.OfLink(path) is { Inode: 256, IsDirectory: true } ? Info(path) : null;
         }
         catch (LinuxException)
         {

@@ -70,6 +70,7 @@ public static class ChildRun
                 Cwd = options.Cwd,
                 Fds = fds,
                 NewSession = true,
+                ParentDeathSignal = options.DieWithParent ? Signals.SIGKILL : 0,
                 CgroupDirectories = options.CgroupDirectories,
             });
             return (child, feed is { } f ? PollableFd.Take(f.Write) : null, PollableFd.Take(outRead), PollableFd.Take(errRead));

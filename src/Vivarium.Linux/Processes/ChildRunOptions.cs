@@ -21,6 +21,9 @@ public sealed record ChildRunOptions
     /// <summary>Cgroups it runs in.</summary>
     public IReadOnlyList<string>? CgroupDirectories { get; init; }
 
+    /// <summary>Killed when this process ends, however that ends; see <see cref="SpawnOptions.ParentDeathSignal"/>.</summary>
+    public bool DieWithParent { get; init; }
+
     /// <summary>Further descriptors (3 and up).</summary>
     public IReadOnlyList<FdMapping> Fds { get; init; } = [];
 

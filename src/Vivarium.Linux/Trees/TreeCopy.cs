@@ -13,8 +13,8 @@ public sealed class TreeCopy
     private readonly string source;
     private readonly string target;
     private readonly bool privileged = TreeNative.EffectiveUser() == 0;
-    private readonly ConcurrentBag<(byte[] Path, FileStatus Status)> linked = [];
-    private readonly ConcurrentBag<(byte[] Path, FileStatus Status)> directories = [];
+    private readonly ConcurrentBag<(byte[] Path, EntryStatus Status)> linked = [];
+    private readonly ConcurrentBag<(byte[] Path, EntryStatus Status)> directories = [];
     private long files;
     private long sharedFiles;
 
@@ -64,7 +64,7 @@ public sealed class TreeCopy
         using var to = targetRoot.OpenBeneath(path);
         if (path.Length == 0)
         {
-            directories.Add((path, FileStatus.OfLink(source)!.Value));
+            directories.Add((path, EntryStatus.OfLink(source)!.Value));
         }
 
         foreach (var name in from.Names())
@@ -136,7 +136,7 @@ public sealed class TreeCopy
         }
     }
 
-    private void CopyEntry(TreeDirectory from, TreeDirectory to, byte[] name, FileStatus status)
+    private void CopyEntry(TreeDirectory from, TreeDirectory to, byte[] name, EntryStatus status)
     {
         if (status.IsRegular)
         {
@@ -155,7 +155,7 @@ public sealed class TreeCopy
         ApplyStatus(to, name, status);
     }
 
-    private void CopyFile(TreeDirectory from, TreeDirectory to, byte[] name, FileStatus status)
+    private void CopyFile(TreeDirectory from, TreeDirectory to, byte[] name, EntryStatus status)
     {
         using var input = from.OpenFile(name);
         using var output = to.CreateFile(name, 0x180 /* 0600 until its owner is set */);
@@ -185,7 +185,7 @@ public sealed class TreeCopy
         }
     }
 
-    private unsafe void ApplyStatus(TreeDirectory to, ReadOnlySpan<byte> name, FileStatus status)
+    private unsafe void ApplyStatus(TreeDirectory to, ReadOnlySpan<byte> name, EntryStatus status)
     {
         var fd = (int)to.Handle.DangerousGetHandle();
         Span<TreeNative.Timespec> times =
@@ -239,7 +239,7 @@ public sealed class TreeCopy
         }
     }
 
-    private static unsafe int MakeNode(TreeDirectory to, byte[] name, FileStatus status)
+    private static unsafe int MakeNode(TreeDirectory to, byte[] name, EntryStatus status)
     {
         // SAFETY: pinned, ends with NUL.
         fixed (byte* pointer = name)

@@ -94,7 +94,7 @@ public sealed unsafe class TreeDirectory : IDisposable
     }
 
     /// <summary>Status of a child, null when it is gone.</summary>
-    public FileStatus? Status(ReadOnlySpan<byte> name) => FileStatus.Of(Fd, name, $"{Path}/{Text(name)}");
+    public EntryStatus? Status(ReadOnlySpan<byte> name) => EntryStatus.Of(Fd, name, $"{Path}/{Text(name)}");
 
     /// <summary>Target of a symbolic link, without NUL.</summary>
     public byte[] ReadLink(ReadOnlySpan<byte> name)

@@ -11,7 +11,7 @@ public static class TreeRemoval
     /// <summary>Removes a tree; false when nothing is there. A tree made deeper than we hold open is flattened as we go.</summary>
     public static bool Remove(string path, CancellationToken cancellationToken)
     {
-        if (FileStatus.OfLink(path) is not { } status)
+        if (EntryStatus.OfLink(path) is not { } status)
         {
             return false;
         }

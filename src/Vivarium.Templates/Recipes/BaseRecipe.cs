@@ -62,7 +62,7 @@ internal sealed class BaseRecipe(TemplateOptions options) : ITemplateRecipe
             var reading = new DebootstrapProgress(progress);
             var run = new ChildRunOptions
             {
-                Env = AptConfiguration.Environment(options.PackageCache), Timeout = Deadline, MaxOutputBytes = 64 * 1024, OnOutput = reading.Take,
+                Env = AptConfiguration.Environment(options.PackageCache), Timeout = Deadline, MaxOutputBytes = 64 * 1024, OnOutput = reading.Take, DieWithParent = true,
             };
             var made = await ChildRun.RunAsync("unshare", arguments, run, cancellationToken).ConfigureAwait(false);
             if (!made.Succeeded)

@@ -19,6 +19,7 @@ internal sealed class DebootstrapProgress(Action<TemplateProgress> report)
     private Part part = new("prepare", 0, 0.02, "");
     private int announced;
     private int counted;
+    private double reached;
 
     /// <summary>What went wrong, as apt and mmdebstrap said it.</summary>
     internal string Errors
@@ -69,7 +70,8 @@ internal sealed class DebootstrapProgress(Action<TemplateProgress> report)
         }
         else if (line.Contains(" newly installed, ", StringComparison.Ordinal))
         {
-            announced = NumberBefore(line, " newly installed, ");
+            // Zero is apt upgrading one package in between; the count that matters is still the one before.
+            announced = NumberBefore(line, " newly installed, ") is var number and > 0 ? number : announced;
         }
         else if (line.StartsWith("Get:", StringComparison.Ordinal))
         {
@@ -137,7 +139,8 @@ internal sealed class DebootstrapProgress(Action<TemplateProgress> report)
     private void Report(string message)
     {
         var done = announced == 0 || part.Stage == "index" ? 0 : Math.Min(1.0, (double)counted / announced);
-        report(new TemplateProgress(part.Stage, Math.Round(part.From + ((part.To - part.From) * done), 3), message));
+        reached = Math.Max(reached, Math.Round(part.From + ((part.To - part.From) * done), 3));
+        report(new TemplateProgress(part.Stage, reached, message));
     }
 
     private static int NumberBefore(string line, string mark)

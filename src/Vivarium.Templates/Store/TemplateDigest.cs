@@ -126,5 +126,5 @@ internal static class TemplateDigest
         return hashes;
     }
 
-    private sealed record Entry(byte[] Path, FileStatus Status, byte[] Target, List<(byte[] Name, byte[] Value)> Attributes);
+    private sealed record Entry(byte[] Path, EntryStatus Status, byte[] Target, List<(byte[] Name, byte[] Value)> Attributes);
 }

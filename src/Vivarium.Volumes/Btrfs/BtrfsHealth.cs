@@ -1,4 +1,5 @@
 using Vivarium.Linux.Btrfs;
+using Vivarium.Linux.Mounts;
 
 namespace Vivarium.Volumes.Btrfs;
 
@@ -27,7 +28,7 @@ internal static class BtrfsHealth
     /// <summary>State of a mounted pool.</summary>
     internal static PoolHealth Judge(string root, PoolSpace space)
     {
-        if (PoolMount.At(root) is { ReadOnly: true })
+        if (MountTable.Find(root) is { } mount && PoolMount.IsReadOnly(mount))
         {
             return new PoolHealth(PoolState.Unusable, space.UsedFraction, "the pool is read-only after an error of the file system; see 'dmesg'");
         }

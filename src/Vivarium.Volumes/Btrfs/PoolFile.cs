@@ -1,6 +1,9 @@
+using System.Diagnostics;
 using Vivarium.Linux;
 using Vivarium.Linux.Btrfs;
+using Vivarium.Linux.Files;
 using Vivarium.Linux.Loop;
+using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Processes;
 using Vivarium.Linux.Trees;
 using Vivarium.Wire.Errors;
@@ -24,6 +27,8 @@ internal sealed class PoolFile : IPoolBacking
     /// <summary>What the disk under a sparse pool keeps for others: a pool whose disk is full loses writes it has promised.</summary>
     private const long KeptForOthers = 256L * 1024 * 1024;
     private static readonly TimeSpan MakeDeadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan LockDeadline = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(50);
 
     private readonly string image;
     private readonly string mountPoint;
@@ -62,7 +67,7 @@ internal sealed class PoolFile : IPoolBacking
     public long? RoomBeneath(long poolUsedBytes)
     {
         // Blocks the file has already are the pool's to write again.
-        var allocated = FileStatus.OfLink(image)?.AllocatedBytes ?? 0;
+        var allocated = EntryStatus.OfLink(image)?.AllocatedBytes ?? 0;
         var disk = new DriveInfo(Path.GetDirectoryName(image)!).AvailableFreeSpace;
         return Math.Max(0, disk - KeptForOthers) + Math.Max(0, allocated - poolUsedBytes);
     }
@@ -81,21 +86,16 @@ internal sealed class PoolFile : IPoolBacking
             RandomAccess.SetLength(file, totalBytes);
         }
 
-        var mount = PoolMount.At(mountPoint) ?? throw new VivariumException(ErrorCode.Unavailable, $"the pool is not mounted at '{mountPoint}'");
+        var mount = MountTable.Find(mountPoint) ?? throw new VivariumException(ErrorCode.Unavailable, $"the pool is not mounted at '{mountPoint}'");
         LoopDevice.RefreshSize(mount.Source);
         BtrfsFileSystem.GrowToDevice(mountPoint);
     }
 
     public void Unmount()
     {
-        if (PoolMount.At(mountPoint) is null)
-        {
-            return;
-        }
-
         try
         {
-            PoolMount.Unmount(mountPoint);
+            Mount.Unmount(mountPoint);
         }
         catch (LinuxException e) when (e.Errno == Errno.EBUSY)
         {
@@ -115,7 +115,7 @@ internal sealed class PoolFile : IPoolBacking
             $"the pool file '{image}' holds no btrfs file system",
             "restore it from a backup, or move it away to begin with an empty pool",
             "pool_damaged");
-        if (PoolMount.At(mountPoint) is { } mount)
+        if (MountTable.Find(mountPoint) is { } mount)
         {
             if (mount.FileSystem == "btrfs" && BackingIsOurs(mount.Source) && BtrfsFileSystem.Id(mountPoint) == expected)
             {
@@ -190,7 +190,7 @@ internal sealed class PoolFile : IPoolBacking
     /// <summary>A directory with files in it would vanish under the mount.</summary>
     private static void RefuseForeignContent(string directory)
     {
-        if (PoolMount.At(directory) is null && Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
+        if (MountTable.Find(directory) is null && Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
         {
             throw new VivariumException(
                 ErrorCode.FailedPrecondition,
@@ -200,19 +200,22 @@ internal sealed class PoolFile : IPoolBacking
         }
     }
 
-    private static async Task<FileStream> LockAsync(string path, CancellationToken cancellationToken)
+    private static async Task<FileLock> LockAsync(string path, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        for (var attempt = 0; ; attempt++)
+        for (var start = Stopwatch.GetTimestamp(); ;)
         {
-            try
+            if (FileLock.TryAcquire(path) is { } held)
             {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return held;
             }
-            catch (IOException) when (attempt < 300)
+
+            if (Stopwatch.GetElapsedTime(start) > LockDeadline)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, cancellationToken).ConfigureAwait(false);
+                throw new VivariumException(ErrorCode.Unavailable, $"the pool is being opened by another process, which holds '{path}'", "try again when it has ended");
             }
+
+            await Task.Delay(LockPoll, TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
     }
 }

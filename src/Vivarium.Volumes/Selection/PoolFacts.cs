@@ -1,3 +1,4 @@
+using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Trees;
 using Vivarium.Volumes.Btrfs;
 
@@ -38,7 +39,7 @@ internal sealed record PoolFacts
             IsRoot = Environment.IsPrivilegedProcess,
             HasImage = File.Exists(PoolFile.ImageOf(poolDirectory)),
             OnBtrfs = onBtrfs,
-            HasPlainVolumes = !onBtrfs && PoolMount.At(poolDirectory) is null && HasVolumes(poolDirectory),
+            HasPlainVolumes = !onBtrfs && MountTable.Find(poolDirectory) is null && HasVolumes(poolDirectory),
             MissingForPool = Missing(),
         };
     }
@@ -54,7 +55,7 @@ internal sealed record PoolFacts
             return "the program mkfs.btrfs of the package btrfs-progs is not installed";
         }
 
-        if (FileStatus.OfLink("/dev/loop-control") is null)
+        if (EntryStatus.OfLink("/dev/loop-control") is null)
         {
             return "the kernel offers no loop devices (/dev/loop-control is missing)";
         }

@@ -54,7 +54,7 @@ public sealed class BuiltInTemplateTests
 
         await fixture.Store.CloneAsync(VolumeKind.Template, record.VolumeKey, VolumeKind.Sandbox, "s", Token);
         var root = fixture.Store.PathOf(VolumeKind.Sandbox, "s");
-        await Shell.RunAsync($"chroot {root} bash -ec 'git --version; curl --version; python3 -c \"import json,ssl,sqlite3\"; ps --version; less --version; test -s /etc/ssl/certs/ca-certificates.crt; dpkg --audit'");
+        await Shell.RunAsync($"unshare --mount --propagation private sh -ec \"mount --rbind /dev {root}/dev && mount -t proc proc {root}/proc && chroot {root} bash -ec 'git --version; curl --version; python3 -c import\\ json,ssl,sqlite3; ps --version; less --version; test -s /etc/ssl/certs/ca-certificates.crt; dpkg --audit'\"");
         Assert.Equal("1000:1000:/home/user:/bin/bash\n", await Shell.RunAsync($"chroot {root} getent passwd user | cut -d: -f3,4,6,7"));
         Assert.Equal("", await Shell.RunAsync($"cd {root}; cat etc/resolv.conf etc/machine-id; ls var/cache/apt var/lib/apt/lists | grep -E 'deb$|Packages' || true; grep -l Proxy -r etc/apt || true; grep -lE 'nodesource|vendor|google' -r etc/apt/sources.list* || true"));
         Assert.True(Directory.EnumerateFiles(fixture.Options.StateDirectory + "/cache/apt", "*.deb").Count() > 50);

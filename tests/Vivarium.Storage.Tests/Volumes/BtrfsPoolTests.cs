@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Vivarium.Linux.Btrfs;
+using Vivarium.Linux.Mounts;
 using Vivarium.Volumes;
-using Vivarium.Volumes.Btrfs;
 using Vivarium.Volumes.Selection;
 using Vivarium.Wire.Errors;
 
@@ -18,14 +18,14 @@ public sealed class BtrfsPoolTests
         await using var fixture = await StoreFixture.OpenAsync("auto");
         Assert.Equal(StoreKind.BtrfsFile, fixture.Choice.Kind);
         await fixture.TemplateAsync("t", ("a", "kept"));
-        var mount = PoolMount.At(fixture.Options.Directory);
+        var mount = MountTable.Find(fixture.Options.Directory);
         Assert.NotNull(mount);
 
         await fixture.ReopenAsync();
-        Assert.Equal(mount, PoolMount.At(fixture.Options.Directory));
+        Assert.Equal(mount, MountTable.Find(fixture.Options.Directory));
 
         await fixture.Store.UnmountAsync(Token);
-        Assert.Null(PoolMount.At(fixture.Options.Directory));
+        Assert.Null(MountTable.Find(fixture.Options.Directory));
         await fixture.ReopenAsync();
         Assert.Equal("kept", await File.ReadAllTextAsync(fixture.Store.PathOf(VolumeKind.Template, "t") + "/a", Token));
     }

@@ -17,7 +17,7 @@ namespace Vivarium.Linux.Trees;
 /// <param name="NodeDevice">Device number of a device node.</param>
 /// <param name="AccessTime">Seconds and nanoseconds since the epoch.</param>
 /// <param name="ModifyTime">Seconds and nanoseconds since the epoch.</param>
-public readonly record struct FileStatus(
+public readonly record struct EntryStatus(
     uint Mode, uint Uid, uint Gid, long Size, long AllocatedBytes, ulong Inode, ulong Device, uint Links, ulong NodeDevice,
     (long Seconds, uint Nanoseconds) AccessTime, (long Seconds, uint Nanoseconds) ModifyTime)
 {
@@ -38,10 +38,10 @@ public readonly record struct FileStatus(
     public bool IsLink => Type == 0xA000;
 
     /// <summary>Status of a path, null when it is not there.</summary>
-    public static FileStatus? OfLink(string path) => Of(Libc.AT_FDCWD, [.. Encoding.UTF8.GetBytes(path), 0], path);
+    public static EntryStatus? OfLink(string path) => Of(Libc.AT_FDCWD, [.. Encoding.UTF8.GetBytes(path), 0], path);
 
     /// <summary>Status of a name (NUL at its end) in a directory.</summary>
-    internal static unsafe FileStatus? Of(int directory, ReadOnlySpan<byte> name, string pathForErrors)
+    internal static unsafe EntryStatus? Of(int directory, ReadOnlySpan<byte> name, string pathForErrors)
     {
         Span<byte> buffer = stackalloc byte[BufferBytes];
         int result;
@@ -61,7 +61,7 @@ public readonly record struct FileStatus(
         return Parse(buffer);
     }
 
-    private static FileStatus Parse(ReadOnlySpan<byte> s) => new(
+    private static EntryStatus Parse(ReadOnlySpan<byte> s) => new(
         BinaryPrimitives.ReadUInt16LittleEndian(s[0x1c..]),
         BinaryPrimitives.ReadUInt32LittleEndian(s[0x14..]),
         BinaryPrimitives.ReadUInt32LittleEndian(s[0x18..]),
