@@ -121,6 +121,6 @@ internal sealed class LogPrinter(Invocation call, bool isProcess, bool timestamp
         }
 
         var bytes = base64 ? Convert.FromBase64String(data) : Encoding.UTF8.GetBytes(data);
-        return Fd.WriteAll(stream, bytes) && (!timestamps || data.EndsWith('\n') || Fd.WriteAll(stream, "\n"u8));
+        return Fd.WriteAll(stream, bytes) && (!timestamps || bytes.AsSpan().EndsWith("\n"u8) || Fd.WriteAll(stream, "\n"u8));
     }
 }
