@@ -79,7 +79,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 health,
                 new OperationRegistry(time, loggers.CreateLogger<OperationRegistry>()),
                 pool,
-                new UnbuiltTemplates(),
+                new TemplateSource(config, paths, pool, catalog, time),
                 new EngineCatalog(config, paths, programs, health, time, loggers.CreateLogger<EngineCatalog>()),
                 new SupervisorLauncher(paths, programs, time, loggers.CreateLogger<SupervisorLauncher>()),
                 new SupervisorRemains(paths, time, loggers.CreateLogger<SupervisorRemains>()),

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Vivarium.Configuration;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
@@ -54,8 +55,8 @@ internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, Vol
         lock (gate)
         {
             return store ??= new TemplateStore(
-                new TemplateOptions { StateDirectory = paths.State, Mirror = config.Templates.Mirror, CaCertificates = config.Templates.CaCertificates },
                 volumes,
+                new TemplateOptions { StateDirectory = paths.State, Mirror = config.Templates.Mirror, CaCertificates = config.Templates.CaCertificates },
                 CountReferences,
                 time);
         }
