@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Vivarium.Linux.Processes;
 
 namespace Vivarium.Acceptance.Harness;
@@ -5,7 +6,7 @@ namespace Vivarium.Acceptance.Harness;
 /// <summary>
 /// Everything on the machine that belongs to one private daemon, found by its directory and its cgroup's name: what a leak check compares.
 /// </summary>
-internal sealed record Footprint(
+internal sealed partial record Footprint(
     IReadOnlyList<string> Processes, IReadOnlyList<string> Mounts, IReadOnlyList<string> Cgroups, IReadOnlyList<string> Loops, IReadOnlyList<string> Directories)
 {
     public static Footprint Of(PrivateDaemon daemon)
@@ -19,11 +20,11 @@ internal sealed record Footprint(
             [.. DirectoriesOf(daemon)]);
     }
 
-    /// <summary>What is here and was not in <paramref name="before"/>.</summary>
+    /// <summary>What is here and was not in <paramref name="before"/>. The daemon itself and its pool come and go with it and belong to no test.</summary>
     public IReadOnlyList<string> Since(Footprint before) =>
-        [.. All().Except(before.All())];
+        [.. All().Except(before.All()).Where(thing => !DaemonsOwn().IsMatch(thing))];
 
-    public IEnumerable<string> All() => [.. Processes, .. Mounts, .. Cgroups, .. Loops, .. Directories];
+    private IEnumerable<string> All() => [.. Processes, .. Mounts, .. Cgroups, .. Loops, .. Directories];
 
     /// <summary>Takes away by force whatever there is; for the end of a run, after the leak check has said what it had to say.</summary>
     public static async Task EraseAsync(PrivateDaemon daemon)
@@ -100,6 +101,9 @@ internal sealed record Footprint(
         string[] parents = [daemon.Runtime, Path.Combine(daemon.State, "sandboxes"), Path.Combine(daemon.State, "pool", "sandboxes")];
         return parents.Where(Directory.Exists).SelectMany(Directory.EnumerateDirectories).Select(d => $"directory {d}").ToList();
     }
+
+    [GeneratedRegex("/vivd/vivd|/state/pool(\\.img)?$")]
+    private static partial Regex DaemonsOwn();
 
     private static string Read(string path)
     {
