@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using Vivarium.Configuration;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
