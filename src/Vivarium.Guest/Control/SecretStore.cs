@@ -1,4 +1,5 @@
 using System.Text;
+using Vivarium.Guest.Init;
 using Vivarium.Linux;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;
@@ -79,7 +80,7 @@ internal sealed class SecretStore(string directory)
         }
 
         File.SetUnixFileMode(directory, OwnerOnly);
-        if (new DriveInfo(directory).DriveFormat is not ("tmpfs" or "ramfs"))
+        if (!SystemCalls.IsInMemory(directory))
         {
             throw new VivariumException(ErrorCode.FailedPrecondition, $"'{directory}' is not on tmpfs; a secret is never written to disk");
         }

@@ -73,6 +73,18 @@ internal static unsafe partial class SystemCalls
     /// <summary>Changes the owner of the file itself, not of what a link points to.</summary>
     public static void ChangeOwner(string path, uint uid, uint gid) => Check(LinkChown(path, uid, gid), "change the owner of", path);
 
+    /// <summary>Whether a path is on tmpfs or ramfs, memory that is never written to a disk file. Source: statfs(2).</summary>
+    public static bool IsInMemory(string path)
+    {
+        const long Tmpfs = 0x01021994;
+        const long Ramfs = 0x858458F6;
+        var buffer = stackalloc long[32];
+
+        // SAFETY: struct statfs is 120 bytes on 64-bit Linux, less than the 256 given; its first member is the type.
+        Check(StatFs(path, buffer), "look at the file system of", path);
+        return buffer[0] is Tmpfs or Ramfs;
+    }
+
     private static void Check(int result, string operation, string? path)
     {
         if (result < 0)
@@ -95,6 +107,9 @@ internal static unsafe partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Unmount(string target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "statfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatFs(string path, long* result);
 
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int LinkChown(string path, uint uid, uint gid);

@@ -44,7 +44,7 @@ internal sealed class ConnectionReader(Stream stream) : IDisposable
             {
                 var rest = _buffer.AsMemory(_start, searched);
                 _start = _end;
-                return searched == 0 ? null : rest;
+                return searched == 0 ? (ReadOnlyMemory<byte>?)null : rest;
             }
 
             _end += count;
