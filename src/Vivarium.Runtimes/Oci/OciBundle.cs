@@ -42,7 +42,7 @@ internal static class OciBundle
                 Rlimits = Hardening.Rlimits(HostAllowance.Current),
                 OomScoreAdj = engine.ProtectsInitFromOom && HostAllowance.Current.MayRaiseLimits ? -900 : null,
             },
-            Mounts = Mounts(spec),
+            Mounts = Mounts(spec, engine, rootPath),
             Linux = new OciLinux
             {
                 CgroupsPath = spec.CgroupPath,
@@ -80,7 +80,7 @@ internal static class OciBundle
         return namespaces;
     }
 
-    private static List<OciMount> Mounts(SupervisorSpec spec)
+    private static List<OciMount> Mounts(SupervisorSpec spec, OciEngine engine, string rootPath)
     {
         var shm = (Math.Max(spec.Resources.MemoryBytes / 2, 1024 * 1024) / 1024).ToString(CultureInfo.InvariantCulture);
         List<OciMount> mounts =
@@ -94,6 +94,11 @@ internal static class OciBundle
             new("/run", "tmpfs", "tmpfs", ["nosuid", "nodev", "mode=755", $"size={shm}k"]),
             new(AgentPath, "bind", spec.GuestAgentPath, ["bind", "ro", "nosuid", "nodev"]),
         ];
+        if (engine.HidesEmptyTmp && Directory.Exists(rootPath + "/tmp"))
+        {
+            mounts.Add(new("/tmp", "bind", rootPath + "/tmp", ["bind", "rw", "nosuid", "nodev"]));
+        }
+
         foreach (var share in spec.Shares ?? [])
         {
             // Read-only holds for one mount only: so a read-only share does not bring what is mounted below it.

@@ -20,7 +20,7 @@ internal static class ControlMethods
             .Method(SupervisorMethod.Status, json.Empty, json.SupervisorStatus, (_, _, _) => new ValueTask<SupervisorStatus>(sandbox.Board.Now))
             .Method(SupervisorMethod.Info, json.Empty, json.SupervisorInfo, (_, _, _) => new ValueTask<SupervisorInfo>(sandbox.Info))
             .Method(SupervisorMethod.Stop, json.StopParams, json.Empty, (stop, _, cancellation) => Acknowledge(sandbox.StopAsync(Deadline(stop), stop.Reason, cancellation)))
-            .Method(SupervisorMethod.ForceStop, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.ForceStopAsync(cancellation)))
+            .Method(SupervisorMethod.ForceStop, json.StopParams, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.ForceStopAsync(cancellation)))
             .Method(SupervisorMethod.Pause, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.PauseAsync(cancellation)))
             .Method(SupervisorMethod.Resume, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.ResumeAsync(cancellation)))
             .Method(SupervisorMethod.Checkpoint, json.Empty, json.Empty, (_, _, _) => throw CannotSaveMemory("checkpoint", sandbox))

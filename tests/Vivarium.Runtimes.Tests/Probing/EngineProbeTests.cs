@@ -1,0 +1,77 @@
+using Vivarium.Runtimes.Probing;
+using Vivarium.Runtimes.Tests.Harness;
+using Vivarium.TestKit;
+
+namespace Vivarium.Runtimes.Tests.Probing;
+
+public sealed class EngineProbeTests
+{
+    [Fact]
+    public async Task Every_engine_is_reported_with_a_reason_and_each_runtime_has_at_most_one_default()
+    {
+        var engines = await Engines.AllAsync();
+        Assert.Equal(["crun", "runc", "runsc"], engines.Select(static e => e.Info.Engine).Distinct().Order());
+        Assert.All(engines, static e => Assert.False(string.IsNullOrWhiteSpace(e.Info.Detail)));
+        Assert.All(engines.GroupBy(static e => e.Info.Runtime), static group => Assert.Equal(group.Any(static e => e.Info.Works) ? 1 : 0, group.Count(static e => e.Info.Default)));
+        Assert.All(engines.Where(static e => e.Info.Default), static e => Assert.True(e.Info.Works));
+    }
+
+    [Fact]
+    public async Task Crun_is_reported_unusable_on_a_hybrid_hierarchy()
+    {
+        Assert.SkipUnless(Cgroups.CgroupHierarchies.Current.Layout == "hybrid", "this machine's cgroups are not hybrid");
+        var crun = (await Engines.AllAsync()).Single(static e => e.Info.Engine == "crun");
+        Assert.False(crun.Info.Works);
+        Assert.Contains("cgroup", crun.Info.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_program_that_is_no_engine_and_one_that_is_missing_are_reported()
+    {
+        using var work = new TempDir();
+        var engines = await new EngineProbe(new EngineProbeOptions
+        {
+            Runc = "/bin/false",
+            Crun = "/nowhere/crun",
+            Runsc = "/bin/true",
+            GuestAgentPath = await Programs.GuestAsync(),
+            WorkDirectory = work.Path,
+            CgroupRoot = TestCgroup.Root,
+        }).RunAsync(CancellationToken.None);
+        Assert.All(engines, static e => Assert.False(e.Info.Works));
+        Assert.Contains("/nowhere/crun", engines.Single(static e => e.Info.Engine == "crun").Info.Detail, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(work.Path));
+    }
+
+    [Fact]
+    public async Task What_worked_is_remembered_until_the_program_changes()
+    {
+        var runc = await Engines.RequireAsync("runc", static _ => true);
+        using var work = new TempDir();
+        var options = new EngineProbeOptions
+        {
+            Runc = runc.Info.Path!,
+            Crun = "/nowhere/crun",
+            Runsc = "/nowhere/runsc",
+            GuestAgentPath = await Programs.GuestAsync(),
+            WorkDirectory = work.Path,
+            CgroupRoot = TestCgroup.Root,
+            CacheFile = work["cache.json"],
+        };
+        var first = (await new EngineProbe(options).RunAsync(CancellationToken.None)).Single(static e => e.Info.Engine == "runc");
+        var again = (await new EngineProbe(options with { WorkDirectory = "/nowhere" }).RunAsync(CancellationToken.None)).Single(static e => e.Info.Engine == "runc");
+        Assert.True(first.Info.Works);
+        Assert.Equal(first.Info, again.Info);
+
+        work.Write("cache.json", "{ damaged");
+        Assert.True((await new EngineProbe(options).RunAsync(CancellationToken.None)).Single(static e => e.Info.Engine == "runc").Info.Works);
+    }
+
+    [Theory]
+    [InlineData("0.0~20240729.0", "0.0~20221219.0", 1)]
+    [InlineData("1.1.5+ds1", "1.1.12", -1)]
+    [InlineData("1.8.1", "1.8.1", 0)]
+    [InlineData(null, "1", -1)]
+    public void Versions_are_compared_number_by_number(string? one, string? other, int order) =>
+        Assert.Equal(order, Math.Sign(EngineProbe.CompareVersions(one, other)));
+}
