@@ -4,7 +4,7 @@ namespace Vivarium.Cli.Output;
 internal sealed class Table(params string[] headers)
 {
     private const int Gap = 2;
-    private const int NarrowestCut = 12;
+    private const int NarrowestCut = 8;
     private readonly List<Cell[]> _rows = [];
 
     public int Rows => _rows.Count;
