@@ -120,6 +120,7 @@ public sealed class TerminalTests
         Assert.Equal(0, await screen.Start(daemon, "ls").WaitAsync(Eventually.Patience));
         await screen.Shows("quiet-fox");
         await screen.Shows("60m");
+        Assert.Contains("\u001b[32mrunning\u001b[0m", screen.Text, StringComparison.Ordinal);
         Assert.All(Plain(screen.Text).Split("\r\n"), line => Assert.True(line.Length <= 80, line));
     }
 
