@@ -1,7 +1,4 @@
-using Vivarium.Guest.Files;
-using Vivarium.Guest.Forward;
 using Vivarium.Guest.Ports;
-using Vivarium.Guest.Streams;
 
 namespace Vivarium.Guest;
 
@@ -11,6 +8,7 @@ internal static class PortHandlers
     /// <summary>Makes them.</summary>
     public static IEnumerable<IPortHandler> Others(GuestContext context)
     {
-        return [new FilesPort(context), new StreamsPort(context), new ForwardPort()];
+        _ = context;
+        return [];
     }
 }

@@ -21,8 +21,7 @@ internal sealed class HostConnection(UnixConnection connection) : IDisposable
         JsonTypeInfo<TParams> parametersType,
         JsonTypeInfo<TResult> resultType,
         ConnectionWait? wait = null,
-        Action<OperationEvent>? progress = null,
-        Action<HostEvent>? happened = null)
+        Action<OperationEvent>? progress = null)
     {
         var id = Send(method, parameters, parametersType);
         for (; ; )
@@ -33,11 +32,7 @@ internal sealed class HostConnection(UnixConnection connection) : IDisposable
                 var root = message.RootElement;
                 if (root.TryGetProperty("method", out var notification))
                 {
-                    if (happened is not null && notification.ValueEquals(HostMethod.EventNotification))
-                    {
-                        happened(root.GetProperty("params").Deserialize(HostJson.Default.HostEvent)!);
-                    }
-                    else if (progress is not null && notification.ValueEquals(HostMethod.ProgressNotification))
+                    if (progress is not null && notification.ValueEquals(HostMethod.ProgressNotification))
                     {
                         progress(root.GetProperty("params").Deserialize(HostJson.Default.OperationEvent)!);
                     }

@@ -66,17 +66,9 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
             host.Events.Publish("sandbox.created", record);
             await workflows.Start.RunAsync(sandbox, engine, secrets, operation, cancellationToken).ConfigureAwait(false);
 
-            if (record.AwaitsSecrets)
-            {
-                sandbox.Publish(sandbox.Record with { AwaitsSecrets = false });
-                await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
-            }
-            else
-            {
-                // Observed, not intended: a crash before this is on disk finds the supervisor running.
-                host.Table.UpdateLazily(sandbox.Record);
-            }
-
+            // On disk before the caller hears of it: from here on a sandbox that dies is a failed one, not a half-made one that is undone.
+            sandbox.Publish(sandbox.Record with { AwaitsSecrets = false });
+            await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
             SandboxTimers.Arm(host, sandbox);
             host.Events.Publish("sandbox.running", sandbox.Record, "created");
             return sandbox.Record;

@@ -128,16 +128,14 @@ internal sealed partial class SupervisorRemains(HostPaths paths, TimeProvider ti
 
     private void Kill(SandboxId id, SupervisorFiles files, SupervisorLink? link)
     {
-        var pid = link?.Info.Pid ?? ReadPid(files);
+        // The lock is held, so the process a connection told us about lives and the pid is not somebody else's.
+        var pid = link?.Info.Pid ?? SupervisorProcess.Find(files);
         LogKilling(id.Value, pid);
         if (pid > 1)
         {
             Signals.Send(pid, Signals.SIGKILL);
         }
     }
-
-    private static int ReadPid(SupervisorFiles files) =>
-        int.TryParse(File.ReadAllText(files.Lock).Split(' ', '\n')[0], System.Globalization.CultureInfo.InvariantCulture, out var pid) ? pid : 0;
 
     private ExitRecord Died(string how) => new()
     {

@@ -247,7 +247,7 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
 
     private void RefuseWhenCritical(string operation)
     {
-        if (PoolHealth.Of(Space()).State == PoolState.Critical)
+        if (Space().UsedFraction >= PoolHealth.CriticalFraction)
         {
             throw StoreErrors.PoolFull(operation);
         }

@@ -1,0 +1,195 @@
+using Microsoft.Win32.SafeHandles;
+using Vivarium.Linux.Processes;
+using Vivarium.TestKit;
+using Vivarium.Transport.Host;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Guest;
+using Vivarium.Wire.Host;
+
+namespace Vivarium.Host.Tests.Support;
+
+/// <summary>
+/// A real vivd with directories and a cgroup root of its own. At its end everything is destroyed through the API, and nothing may be left: no process, mount,
+/// cgroup, runtime directory, volume.
+/// </summary>
+internal sealed class TestDaemon : IAsyncDisposable
+{
+    private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(30);
+
+    private readonly string programs;
+    private readonly string[] settings;
+    private readonly LeakCheck leaks;
+    private ChildProcess? process;
+
+    private TestDaemon(string programs, string[] settings)
+    {
+        this.programs = programs;
+        this.settings = settings;
+        CgroupRoot = "/vh-" + Path.GetFileName(Root)[3..];
+        leaks = LeakCheck.Begin(new LeakScope { Process = false, MountsBelow = [Root], CgroupRoot = CgroupRoot, ProcessesMentioning = Root });
+    }
+
+    public string Root { get; } = Directory.CreateTempSubdirectory("vh.").FullName;
+
+    public string State => Path.Combine(Root, "s");
+
+    public string Runtime => Path.Combine(Root, "r");
+
+    public string Socket => Path.Combine(Runtime, "vivd.sock");
+
+    public string CgroupRoot { get; }
+
+    public int Pid => process!.Pid;
+
+    public string Log => File.ReadAllText(Path.Combine(Root, "log"));
+
+    public static async Task<TestDaemon> StartAsync(params string[] settings)
+    {
+        var daemon = new TestDaemon(await Programs.DirectoryAsync(), settings);
+        await daemon.StartAgainAsync();
+        return daemon;
+    }
+
+    /// <summary>Starts a process; what it does is up to the test.</summary>
+    public ChildProcess Spawn()
+    {
+        using var log = File.OpenHandle(Path.Combine(Root, "log"), FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
+        return ChildProcess.Start(new SpawnOptions
+        {
+            FileName = Path.Combine(programs, "vivd", "vivd"),
+            Argv = ["vivd", "run"],
+            Env =
+            [
+                "PATH=" + SpawnOptions.DefaultPath,
+                "DOTNET_ROOT=" + (Environment.GetEnvironmentVariable("DOTNET_ROOT") ?? Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../.."))),
+                "VIVARIUM_CONFIG=/dev/null",
+                "VIVARIUM_PATHS_STATE=" + State,
+                "VIVARIUM_PATHS_RUNTIME=" + Runtime,
+                "VIVARIUM_RUNTIME_CGROUP_ROOT=" + CgroupRoot,
+                "VIVARIUM_RUNTIME_SUPERVISOR=" + Path.Combine(programs, "viv-supervisor"),
+                "VIVARIUM_RUNTIME_GUEST_AGENT=" + Path.Combine(programs, "viv-guest"),
+                "VIVARIUM_POOL_STORE=local-disk",
+                "VIVARIUM_DEFAULTS_TEMPLATE=tiny",
+                "VIVARIUM_DEFAULTS_RUNTIME=container",
+                "VIVARIUM_DAEMON_LOG_LEVEL=debug",
+                .. settings,
+            ],
+            Fds = [new FdMapping((int)((SafeFileHandle)log).DangerousGetHandle(), 2)],
+            NewSession = true,
+        });
+    }
+
+    /// <summary>Starts the daemon (again) and returns when it answers.</summary>
+    public async Task StartAgainAsync()
+    {
+        process = Spawn();
+        await Eventually.True(
+            async () =>
+            {
+                Assert.False(process.Exited.IsCompleted, "vivd ended at once:\n" + Log);
+                try
+                {
+                    await using var client = await HostClient.ConnectAsync(Socket);
+                    await client.VersionAsync(CancellationToken.None);
+                    return true;
+                }
+                catch (VivariumException)
+                {
+                    return false;
+                }
+            },
+            StartTime);
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        process!.Signal(Signals.SIGKILL);
+        await process.Exited.WaitAsync(StartTime);
+    }
+
+    /// <summary>SIGTERM; returns the exit code.</summary>
+    public async Task<int?> StopAsync()
+    {
+        process!.Signal(Signals.SIGTERM);
+        return (await process.Exited.WaitAsync(StartTime)).Code;
+    }
+
+    public Task<HostClient> ConnectAsync() => HostClient.ConnectAsync(Socket);
+
+    public async Task<SandboxInfo> CreateAsync(string? name = null)
+    {
+        await using var client = await ConnectAsync();
+        return await client.CreateAsync(new CreateParams { Name = name }, CancellationToken.None);
+    }
+
+    public async Task<RunReply> RunAsync(string reference, params string[] command)
+    {
+        await using var client = await ConnectAsync();
+        return await client.ExecAsync(new RunParams { Ref = reference, Request = new ExecRequest { Argv = command } }, CancellationToken.None);
+    }
+
+    public async Task<SandboxInfo> GetAsync(string reference)
+    {
+        await using var client = await ConnectAsync();
+        return await client.GetAsync(reference, CancellationToken.None);
+    }
+
+    public async Task<IReadOnlyList<SandboxInfo>> ListAsync()
+    {
+        await using var client = await ConnectAsync();
+        return (await client.ListAsync(new ListParams(), CancellationToken.None)).Sandboxes;
+    }
+
+    public async Task DestroyAsync(string reference)
+    {
+        await using var client = await ConnectAsync();
+        await client.DestroyAsync(new DestroyParams { Ref = reference, Force = true, Now = true }, CancellationToken.None);
+    }
+
+    public async Task DestroyAllAsync()
+    {
+        foreach (var sandbox in await ListAsync())
+        {
+            await DestroyAsync(sandbox.Id);
+        }
+    }
+
+    /// <summary>Waits until nothing of any sandbox is left but what the daemon itself needs.</summary>
+    public Task EmptyAsync() => Eventually.True(() => Leftovers().Length == 0, TimeSpan.FromSeconds(20), "nothing is left: " + Leftovers());
+
+    /// <summary>What is left of sandboxes, for a message.</summary>
+    public string Leftovers()
+    {
+        var left = Directory.EnumerateDirectories(Runtime).Where(static d => Path.GetFileName(d).Length == 20)
+            .Concat(Below("sandboxes")).Concat(Below("pool/sandboxes")).Concat(Cgroups());
+        return string.Join('\n', left);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (process!.Exited.IsCompleted)
+        {
+            await StartAgainAsync();
+        }
+
+        await DestroyAllAsync();
+        await EmptyAsync();
+        Assert.Equal(0, await StopAsync());
+        foreach (var cgroup in Cgroups("supervisors").Concat(Cgroups(string.Empty)))
+        {
+            Directory.Delete(cgroup);
+        }
+
+        await leaks.AssertNothingNewAsync();
+        Directory.Delete(Root, recursive: true);
+    }
+
+    private IEnumerable<string> Below(string name) =>
+        Directory.Exists(Path.Combine(State, name)) ? Directory.EnumerateFileSystemEntries(Path.Combine(State, name)) : [];
+
+    private IEnumerable<string> Cgroups() => Cgroups(string.Empty).SelectMany(static c => Directory.EnumerateDirectories(c)).Where(static c => Path.GetFileName(c) != "supervisors");
+
+    private IEnumerable<string> Cgroups(string below) =>
+        Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup").Select(root => Path.Join(root, CgroupRoot, below).TrimEnd('/')).Where(Directory.Exists);
+}
