@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Vivarium.Storage.Tests.Volumes;
 using Vivarium.Templates;
 using Vivarium.Volumes;
+using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Storage.Tests.Templates;
@@ -64,6 +65,21 @@ public sealed class BuiltInTemplateTests
         var second = await store.ResolveAsync("base", null, Token);
         TestContext.Current.TestOutputHelper!.WriteLine($"base from the archive: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");
         Assert.Equal(record.Digest, second.Digest);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:9/debian", ErrorCode.Unavailable, "packages_unavailable")]
+    [InlineData("ftp://mirror.example/debian", ErrorCode.InvalidArgument, null)]
+    [InlineData("http://mirror.example/debian\nTypes: deb", ErrorCode.InvalidArgument, null)]
+    public async Task A_mirror_that_does_not_answer_or_is_none_is_told_precisely_and_nothing_stays(string mirror, ErrorCode code, string? reason)
+    {
+        await using var fixture = await StoreFixture.OpenAsync("btrfs", 1L << 30);
+        var store = new TemplateStore(
+            fixture.Store, new TemplateOptions { StateDirectory = fixture.Options.StateDirectory, Mirror = mirror }, _ => 0, TimeProvider.System);
+        var error = await Assert.ThrowsAsync<VivariumException>(() => store.ResolveAsync("base", null, Token));
+        Assert.Equal((code, reason), (error.Code, error.Reason));
+        Assert.NotNull(error.Hint);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(fixture.Options.Directory + "/templates"));
     }
 
     private static async Task CancelInTheMiddle(StoreFixture fixture, TemplateStore store)
