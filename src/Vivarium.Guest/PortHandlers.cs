@@ -1,4 +1,7 @@
+using Vivarium.Guest.Files;
+using Vivarium.Guest.Forward;
 using Vivarium.Guest.Ports;
+using Vivarium.Guest.Streams;
 
 namespace Vivarium.Guest;
 
@@ -8,7 +11,6 @@ internal static class PortHandlers
     /// <summary>Makes them.</summary>
     public static IEnumerable<IPortHandler> Others(GuestContext context)
     {
-        _ = context;
-        return [];
+        return [new FilesPort(context), new StreamsPort(context), new ForwardPort()];
     }
 }

@@ -30,12 +30,16 @@ public sealed record PoolHealth(PoolState State, double UsedFraction, string Mes
     /// <summary>From this fraction on it is <see cref="PoolState.Critical"/>.</summary>
     public const double CriticalFraction = 0.95;
 
+    /// <summary>With less free than this it is <see cref="PoolState.Critical"/> however empty: the disk under a sparse pool can be full when the pool is not.</summary>
+    public const long MinimumFreeBytes = 16L * 1024 * 1024;
+
     /// <summary>Judges the space alone.</summary>
     public static PoolHealth Of(PoolSpace space)
     {
         var state = space.UsedFraction switch
         {
             >= CriticalFraction => PoolState.Critical,
+            _ when space.FreeBytes < MinimumFreeBytes => PoolState.Critical,
             >= WarnFraction => PoolState.Degraded,
             _ => PoolState.Healthy,
         };

@@ -24,7 +24,7 @@ internal sealed record CliRun(int Code, string Output, string Errors)
 
     private static int Number(SafeFileHandle handle) => (int)handle.DangerousGetHandle();
 
-    private sealed class FixedClock : TimeProvider
+    internal sealed class FixedClock : TimeProvider
     {
         public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 

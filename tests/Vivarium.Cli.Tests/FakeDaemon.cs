@@ -13,6 +13,7 @@ internal sealed class FakeDaemon : IDisposable
     private readonly Socket _daemon = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Socket _supervisor = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Dictionary<string, Func<JsonElement, string>> _answers = [];
+    private readonly Dictionary<string, string> _notifications = [];
     private readonly List<string> _asked = [];
 
     public FakeDaemon()
@@ -43,6 +44,13 @@ internal sealed class FakeDaemon : IDisposable
                 return [.. _asked];
             }
         }
+    }
+
+    /// <summary>A notification sent before each answer to the method.</summary>
+    public FakeDaemon Notify(string method, string notification)
+    {
+        _notifications[method] = notification;
+        return this;
     }
 
     public FakeDaemon Answer(string method, string result) => Answer(method, _ => $"\"result\":{result}");
@@ -104,6 +112,11 @@ internal sealed class FakeDaemon : IDisposable
             lock (_asked)
             {
                 _asked.Add($"{method} {parameters.GetRawText()}");
+            }
+
+            if (_notifications.TryGetValue(method, out var notification))
+            {
+                stream.Write(notification + "\n");
             }
 
             var answer = _answers.TryGetValue(method, out var make) ? make(parameters) : "\"error\":{\"code\":-32601,\"message\":\"no such method\"}";

@@ -160,5 +160,6 @@ public sealed class OutputTests
         .Answer("system.health", """{"status":"degraded","conditions":[{"name":"pool_space","severity":"degraded","message":"the pool is 86 % full; remove templates or sandboxes","since_unix_ms":1767322000000}]}""")
         .Answer("system.doctor", """{"checks":[{"name":"runc","status":"pass","message":"runc 1.1.5 works"},{"name":"kvm","status":"warn","message":"no /dev/kvm","hint":"virtual machines will be slow"},{"name":"pool","status":"fail","message":"no btrfs","hint":"apt install btrfs-progs"}]}""")
         .Answer("system.config", """{"files":["/etc/vivarium/config.toml"],"entries":[{"key":"defaults.memory","value":"\"1GiB\"","source":"default"}]}""")
-        .Answer("events.subscribe", _ => """ "result":{}}""" + "\n" + """{"jsonrpc":"2.0","method":"event","params":{"sequence":7,"unix_ms":1767322000000,"type":"sandbox.failed","sandbox_id":"a0b1c2d3e4f5g6h7i8j9","sandbox_name":"old-owl","reason":"oom","message":"out of memory"}}""" + "\n" + """{"jsonrpc":"2.0","method":"ignored","params":{} """);
+        .Notify("events.subscribe", """{"jsonrpc":"2.0","method":"event","params":{"sequence":7,"unix_ms":1767322000000,"type":"sandbox.failed","sandbox_id":"a0b1c2d3e4f5g6h7i8j9","sandbox_name":"old-owl","reason":"oom","message":"out of memory"}}""")
+        .Answer("events.subscribe", "{}");
 }

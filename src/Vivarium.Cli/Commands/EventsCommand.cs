@@ -11,12 +11,9 @@ namespace Vivarium.Cli.Commands;
 /// <summary><c>viv events</c>.</summary>
 internal sealed class EventsCommand : Verb
 {
-    /// <summary>Without --follow the remembered events arrive in one go; silence for this long is their end.</summary>
-    private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(300);
-
     private readonly Argument<string?> _sandbox = Opt.Maybe("SANDBOX", "only about this one");
     private readonly Option<bool> _follow = Opt.Flag("--follow", "go on until interrupted", "-f");
-    private readonly Option<string> _after = Opt.Text("--after", "N", "only events after this number");
+    private readonly Option<string> _after = Opt.Text("--after", "N", "only events after this number; with --follow also those that are remembered");
     private readonly Option<bool> _json = Opt.Json();
 
     public EventsCommand()
@@ -37,29 +34,19 @@ internal sealed class EventsCommand : Verb
     public override int Run(Invocation call)
     {
         var follow = call.Get(_follow);
-        var after = Values.Integer(call.Get(_after), "--after", 0, int.MaxValue) ?? 0;
+        var after = Values.Integer(call.Get(_after), "--after", 0, int.MaxValue);
         using var signals = SignalPipe.ForInterrupts();
         using var host = call.Connect();
-        host.Call(HostMethod.Events, new SubscribeParams { Ref = call.Get(_sandbox), After = after, Once = !follow }, HostJson.Default.SubscribeParams, HostJson.Default.Empty);
-        for (; ; )
+
+        // The remembered ones come before the answer.
+        var parameters = new SubscribeParams { Ref = call.Get(_sandbox), After = follow ? after : after ?? 0, Once = !follow };
+        host.Call(HostMethod.Events, parameters, HostJson.Default.SubscribeParams, HostJson.Default.Empty, new ConnectionWait(null, signals), null, happened => Write(call, happened));
+        while (follow)
         {
-            HostEvent? happened;
-            try
-            {
-                happened = host.Next(HostMethod.EventNotification, HostJson.Default.HostEvent, new ConnectionWait(follow ? null : Silence, signals));
-            }
-            catch (Wire.Errors.VivariumException e) when (!follow && e.Code == Wire.Errors.ErrorCode.DeadlineExceeded)
-            {
-                return 0;
-            }
-
-            if (happened is null)
-            {
-                return follow ? throw UnixConnection.Gone() : 0;
-            }
-
-            Write(call, happened);
+            Write(call, host.Next(HostMethod.EventNotification, HostJson.Default.HostEvent, new ConnectionWait(null, signals)) ?? throw UnixConnection.Gone());
         }
+
+        return 0;
     }
 
     private static void Write(Invocation call, HostEvent happened)

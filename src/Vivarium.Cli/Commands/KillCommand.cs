@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Vivarium.Cli.Parsing;
 using Vivarium.Configuration.Values;
+using Vivarium.Linux.Processes;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Cli.Commands;
@@ -9,14 +10,6 @@ namespace Vivarium.Cli.Commands;
 /// <summary><c>viv kill</c>.</summary>
 internal sealed class KillCommand : Verb
 {
-    /// <summary>Linux x86-64 numbers, signal(7).</summary>
-    private static readonly (string Name, int Number)[] Signals =
-    [
-        ("HUP", 1), ("INT", 2), ("QUIT", 3), ("ILL", 4), ("TRAP", 5), ("ABRT", 6), ("BUS", 7), ("FPE", 8), ("KILL", 9), ("USR1", 10), ("SEGV", 11), ("USR2", 12), ("PIPE", 13), ("ALRM", 14),
-        ("TERM", 15), ("STKFLT", 16), ("CHLD", 17), ("CONT", 18), ("STOP", 19), ("TSTP", 20), ("TTIN", 21), ("TTOU", 22), ("URG", 23), ("XCPU", 24), ("XFSZ", 25), ("VTALRM", 26), ("PROF", 27),
-        ("WINCH", 28), ("IO", 29), ("PWR", 30), ("SYS", 31),
-    ];
-
     private readonly Argument<string> _sandbox = Opt.One("SANDBOX", "name, id or unambiguous prefix");
     private readonly Argument<string[]> _processes = Opt.Some("PID…", "process id, or tag");
     private readonly Option<string> _signal = Opt.Text("--signal", "SIG", "name or number; default TERM", "-s");
@@ -60,21 +53,18 @@ internal sealed class KillCommand : Verb
             return 15;
         }
 
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        if (Signals.Parse(text) is { } signal)
         {
-            return number is >= 1 and <= 64 ? number : throw Values.Bad("--signal", text, "a signal from 1 to 64");
+            return signal;
         }
 
-        var name = text.StartsWith("SIG", StringComparison.OrdinalIgnoreCase) ? text[3..] : text;
-        foreach (var signal in Signals)
+        if (text.All(char.IsAsciiDigit))
         {
-            if (signal.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-            {
-                return signal.Number;
-            }
+            throw Values.Bad("--signal", text, "a signal from 1 to 64");
         }
 
-        var near = Suggestion.Nearest(name, Signals.Select(signal => signal.Name));
+        var names = Enumerable.Range(1, 31).Select(Signals.Name).SelectMany(name => new[] { name, name[3..] });
+        var near = Suggestion.Nearest(text, names);
         throw Invocation.Usage($"--signal: there is no signal '{text}'", near is null ? "names as in signal(7), such as TERM, KILL, HUP" : $"did you mean {near}?");
     }
 }

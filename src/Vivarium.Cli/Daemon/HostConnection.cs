@@ -21,7 +21,8 @@ internal sealed class HostConnection(UnixConnection connection) : IDisposable
         JsonTypeInfo<TParams> parametersType,
         JsonTypeInfo<TResult> resultType,
         ConnectionWait? wait = null,
-        Action<OperationEvent>? progress = null)
+        Action<OperationEvent>? progress = null,
+        Action<HostEvent>? happened = null)
     {
         var id = Send(method, parameters, parametersType);
         for (; ; )
@@ -32,7 +33,11 @@ internal sealed class HostConnection(UnixConnection connection) : IDisposable
                 var root = message.RootElement;
                 if (root.TryGetProperty("method", out var notification))
                 {
-                    if (progress is not null && notification.ValueEquals(HostMethod.ProgressNotification))
+                    if (happened is not null && notification.ValueEquals(HostMethod.EventNotification))
+                    {
+                        happened(root.GetProperty("params").Deserialize(HostJson.Default.HostEvent)!);
+                    }
+                    else if (progress is not null && notification.ValueEquals(HostMethod.ProgressNotification))
                     {
                         progress(root.GetProperty("params").Deserialize(HostJson.Default.OperationEvent)!);
                     }

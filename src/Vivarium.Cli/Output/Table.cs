@@ -1,10 +1,10 @@
 namespace Vivarium.Cli.Output;
 
-/// <summary>Left-aligned columns, two blanks apart. On a terminal the widest cells are shortened to fit; elsewhere nothing is cut.</summary>
+/// <summary>Left-aligned columns, two blanks apart. On a terminal the widest cells are shortened to fit, the first column last: it is what one types; elsewhere nothing is cut.</summary>
 internal sealed class Table(params string[] headers)
 {
     private const int Gap = 2;
-    private const int NarrowestCut = 12;
+    private const int NarrowestCut = 8;
     private readonly List<Cell[]> _rows = [];
 
     public int Rows => _rows.Count;
@@ -34,7 +34,8 @@ internal sealed class Table(params string[] headers)
 
         while (available != int.MaxValue && widths.Sum() + (Gap * (widths.Length - 1)) > available)
         {
-            var widest = Array.IndexOf(widths, widths.Max());
+            var widest = Array.IndexOf(widths, widths[1..].DefaultIfEmpty().Max(), Math.Min(1, widths.Length - 1));
+            widest = widths[widest] > NarrowestCut ? widest : 0;
             if (widths[widest] <= NarrowestCut)
             {
                 break;

@@ -55,7 +55,7 @@ internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, Vol
         {
             return store ??= new TemplateStore(
                 volumes,
-                new TemplateOptions { StateDirectory = paths.State, Mirror = config.Templates.Mirror, CaCertificates = config.Templates.CaCertificates },
+                new TemplateOptions { StateDirectory = paths.State, Mirror = config.Templates.Mirror, CaCertificates = config.Templates.CaCertificates, CacheDirectory = config.Templates.Cache },
                 CountReferences,
                 time);
         }

@@ -60,7 +60,16 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
             while (await client.ReadAsync(buffer, broken.Token).ConfigureAwait(false) is var n and > 0)
             {
                 activity.Touch();
-                await guest.WriteAsync(buffer.AsMemory(0, n), broken.Token).ConfigureAwait(false);
+                try
+                {
+                    await guest.WriteAsync(buffer.AsMemory(0, n), broken.Token).ConfigureAwait(false);
+                }
+                catch (IOException)
+                {
+                    // The guest takes no more, typically because the process has ended; what it said last is still on its way to the client.
+                    return;
+                }
+
                 if (n == buffer.Length && n < BufferBytes)
                 {
                     // Somebody with a lot to say: fewer, larger pieces.

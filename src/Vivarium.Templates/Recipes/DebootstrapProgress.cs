@@ -146,7 +146,7 @@ internal sealed class DebootstrapProgress(Action<TemplateProgress> report)
     private static int NumberBefore(string line, string mark)
     {
         var end = line.IndexOf(mark, StringComparison.Ordinal);
-        var start = line.LastIndexOf(' ', end - 1) + 1;
+        var start = line.AsSpan(0, end).LastIndexOf(' ') + 1;
         return int.TryParse(line.AsSpan(start, end - start), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
     }
 

@@ -15,6 +15,9 @@ public sealed partial class JsonRpcConnection
     {
         while (true)
         {
+            // A peer that asks and does not read the answers has to wait. One that only answers never does: two such would wait for each other.
+            if (_dispatcher.HasMethods)
+                await _outgoing.WhenBelowAsync(_options.MaxBacklogBytes).WaitAsync(_ended.Token).ConfigureAwait(false);
             ReadOnlyMemory<byte>? line;
             try
             {

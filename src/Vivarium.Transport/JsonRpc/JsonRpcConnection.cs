@@ -97,7 +97,7 @@ public sealed partial class JsonRpcConnection : IAsyncDisposable
         try
         {
             using (var line = JsonRpcMessages.Request(id, method, parameters, parametersType))
-                await SendAsync(line).ConfigureAwait(false);
+                await SendAsync(line).WaitAsync(cancellationToken).ConfigureAwait(false);
             using var answer = await pending.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
             return JsonRpcMessages.ReadResult(method, answer.RootElement, JsonTypes.Tolerant(resultType));
         }

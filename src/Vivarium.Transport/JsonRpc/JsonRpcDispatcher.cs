@@ -41,6 +41,8 @@ public sealed class JsonRpcDispatcher
         return this;
     }
 
+    internal bool HasMethods => _methods.Count > 0;
+
     internal Handler? FindMethod(string name) => _methods.GetValueOrDefault(name);
 
     internal Func<JsonRpcCall, JsonElement?, CancellationToken, ValueTask>? FindNotification(string name) => _notifications.GetValueOrDefault(name);

@@ -11,7 +11,7 @@ public sealed record JsonRpcOptions
     /// <summary>Requests of the peer being worked on at a time; one more is refused with resource_exhausted.</summary>
     public int MaxConcurrentRequests { get; init; } = 1024;
 
-    /// <summary>Bytes that may wait to be read by the peer before <see cref="JsonRpcConnection.TryNotify"/> refuses.</summary>
+    /// <summary>Bytes that may wait to be read by the peer before its next request is left unread and <see cref="JsonRpcConnection.TryNotify"/> refuses.</summary>
     public int MaxBacklogBytes { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>After the peer has ended its side: how long its running requests may go on before they are cancelled. It may only have half-closed.</summary>

@@ -47,6 +47,13 @@ internal sealed class LineQueue(Stream output)
         return true;
     }
 
+    /// <summary>Completes when no more than this many bytes wait for the peer to read, or never will again.</summary>
+    public Task WhenBelowAsync(int backlog)
+    {
+        lock (_gate)
+            return _failure is not null || _length <= backlog || _batch is null ? Task.CompletedTask : _batch.Task;
+    }
+
     /// <summary>Refuses everything from now on.</summary>
     public void Fail(Exception failure)
     {

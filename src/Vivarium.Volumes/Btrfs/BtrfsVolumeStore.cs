@@ -260,7 +260,7 @@ internal sealed class BtrfsVolumeStore : IVolumeStore
     {
         var space = new PoolSpace(0, 0, 0);
         Try(operation, () => space = Space());
-        if (space.UsedFraction >= PoolHealth.CriticalFraction)
+        if (PoolHealth.Of(space).State == PoolState.Critical)
         {
             throw StoreErrors.PoolFull(operation);
         }

@@ -247,7 +247,7 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
 
     private void RefuseWhenCritical(string operation)
     {
-        if (Space().UsedFraction >= PoolHealth.CriticalFraction)
+        if (PoolHealth.Of(Space()).State == PoolState.Critical)
         {
             throw StoreErrors.PoolFull(operation);
         }

@@ -164,6 +164,28 @@ public sealed class JsonRpcServerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_client_that_asks_and_never_reads_is_left_waiting_in_bounded_memory()
+    {
+        var (one, other) = await SocketPair.CreateAsync();
+        await using var _ = one;
+        var answered = 0;
+        var dispatcher = new JsonRpcDispatcher().Method("big", HostJson.Default.Empty, HostJson.Default.RefParams, (_, _, _) =>
+        {
+            answered++;
+            return new(new RefParams { Ref = new string('x', 100_000) });
+        });
+        await using var server = new JsonRpcConnection(other, dispatcher, new JsonRpcOptions { MaxBacklogBytes = 1_000_000 });
+        server.Start();
+        using var soon = new CancellationTokenSource(500);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            for (var i = 0; ; i++)
+                await one.WriteAsync(Encoding.UTF8.GetBytes($$"""{"jsonrpc":"2.0","id":{{i}},"method":"big"}""" + "\n"), soon.Token);
+        });
+        Assert.InRange(answered, 1, 60);
+    }
+
+    [Fact]
     public async Task Garbage_of_any_kind_is_survived()
     {
         for (var seed = 0; seed < 300; seed++)
