@@ -2,6 +2,7 @@ using System.Text;
 using Vivarium.Guest;
 using Vivarium.Guest.Init;
 using Vivarium.Guest.Io;
+using Vivarium.Guest.Processes;
 
 // viv-guest init      the agent: PID 1 of a sandbox, or a plain child for the runtime "direct"
 // viv-guest version   prints the version
@@ -19,6 +20,7 @@ switch (args)
         }
 
         AgentEnvironment.Forget("VIV_TOKEN");
+        WorkCgroups.TakeFromEnvironment();
         return await GuestAgent.RunAsync(token);
     default:
         Print(2, "usage: viv-guest init | viv-guest version\n");

@@ -36,6 +36,7 @@ internal sealed class ProcessLauncher(GuestContext context)
             Groups = user.Groups,
             Limits = Limits(request.Limits, mark),
             OomScoreAdj = 0,
+            CgroupDirectories = WorkCgroups.Directories,
             Umask = 0x12, // 022
         };
 

@@ -32,6 +32,15 @@ internal static class CgroupLimits
         Write(hierarchies, "pids", path, "pids.max", pids);
     }
 
+    /// <summary>Sets the memory and process limits of a version 1 cgroup.</summary>
+    public static void ApplyWork(CgroupHierarchies hierarchies, string path, ResourceSpec limits)
+    {
+        var memory = limits.MemoryBytes.ToString(CultureInfo.InvariantCulture);
+        Write(hierarchies, "memory", path, "memory.limit_in_bytes", memory);
+        Write(hierarchies, "memory", path, "memory.memsw.limit_in_bytes", memory, optional: true);
+        Write(hierarchies, "pids", path, "pids.max", limits.Pids.ToString(CultureInfo.InvariantCulture));
+    }
+
     private static void Write(CgroupHierarchies hierarchies, string controller, string path, string file, string value, bool optional = false)
     {
         var directory = hierarchies.Directory(controller, path);

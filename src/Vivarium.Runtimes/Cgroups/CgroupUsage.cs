@@ -14,6 +14,11 @@ internal static class CgroupUsage
         var unified = hierarchies.Unified;
         var memory = hierarchies.Directory("memory", path);
         var pids = hierarchies.Directory("pids", path);
+        if (pids is not null && Directory.Exists($"{pids}/{WorkCgroup.Name}"))
+        {
+            pids += "/" + WorkCgroup.Name; // the agent's own threads are no processes of the sandbox
+        }
+
         return new SandboxUsage
         {
             CpuUs = unified ? Field(hierarchies.V2 + path + "/cpu.stat", "usage_usec") : Number(hierarchies.Directory("cpuacct", path) + "/cpuacct.usage") / 1000,
@@ -27,10 +32,18 @@ internal static class CgroupUsage
 
     public static long OomKills(CgroupHierarchies hierarchies, string path) => OomKillsOrNull(hierarchies, path) ?? 0;
 
-    private static long? OomKillsOrNull(CgroupHierarchies hierarchies, string path) =>
-        hierarchies.Directory("memory", path) is { } memory
-            ? Field(memory + (hierarchies.Unified ? "/memory.events" : "/memory.oom_control"), "oom_kill")
-            : null;
+    private static long? OomKillsOrNull(CgroupHierarchies hierarchies, string path)
+    {
+        if (hierarchies.Directory("memory", path) is not { } memory)
+        {
+            return null;
+        }
+
+        // Version 2 counts the kills of the cgroups below as well, version 1 does not.
+        return hierarchies.Unified
+            ? Field(memory + "/memory.events", "oom_kill")
+            : Field(memory + "/memory.oom_control", "oom_kill") + (Field($"{memory}/{WorkCgroup.Name}/memory.oom_control", "oom_kill") ?? 0);
+    }
 
     private static long? Number(string file) =>
         Text(file) is { } text && long.TryParse(text.AsSpan().Trim(), CultureInfo.InvariantCulture, out var value) ? value : null;

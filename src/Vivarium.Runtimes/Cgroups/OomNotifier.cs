@@ -65,7 +65,9 @@ public sealed partial class OomNotifier : IAsyncDisposable
             return null;
         }
 
-        var fd = hierarchies.Unified ? WatchEvents(memory + "/memory.events") : RegisterEvent(memory);
+        // A kill above notifies the cgroups below it, not the other way round.
+        var work = $"{memory}/{WorkCgroup.Name}";
+        var fd = hierarchies.Unified ? WatchEvents(memory + "/memory.events") : RegisterEvent(Directory.Exists(work) ? work : memory);
         return fd is null ? null : new OomNotifier(PollableFd.Take(fd), () => CgroupUsage.OomKills(hierarchies, path));
     }
 

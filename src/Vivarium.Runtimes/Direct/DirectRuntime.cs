@@ -17,6 +17,7 @@ internal sealed class DirectRuntime : AgentRuntime
     private static readonly TimeSpan FreezeDeadline = TimeSpan.FromSeconds(10);
 
     private SandboxCgroup? cgroup;
+    private ResourceSpec? limits;
     private ChildProcess? agent;
 
     /// <inheritdoc/>
@@ -43,7 +44,7 @@ internal sealed class DirectRuntime : AgentRuntime
     public override Task<SandboxUsage> StatsAsync(CancellationToken cancellationToken)
     {
         RequireRunning("measure the sandbox");
-        return Task.FromResult(cgroup!.Usage());
+        return Task.FromResult(cgroup!.Usage() with { MemoryLimitBytes = limits!.MemoryBytes, PidsLimit = limits.Pids });
     }
 
     /// <inheritdoc/>
@@ -70,12 +71,20 @@ internal sealed class DirectRuntime : AgentRuntime
         var spec = options.Spec;
         Ledger.Add(new LedgerEntry(LedgerKind.Cgroup, spec.CgroupPath));
         cgroup = new SandboxCgroup(spec.CgroupPath);
-        cgroup.Create(spec.Resources);
+        limits = spec.Resources;
+        var hierarchies = CgroupHierarchies.Current;
+        var work = WorkCgroup.Possible(hierarchies);
+        cgroup.Create(work ? WorkCgroup.WithAgent(limits) : limits);
+        var directories = work ? WorkCgroup.Create(hierarchies, spec.CgroupPath, limits).Values : [];
         agent = ChildProcess.Start(new SpawnOptions
         {
             FileName = spec.GuestAgentPath,
             Argv = [spec.GuestAgentPath, "init", .. options.InitArguments ?? []],
-            Env = [$"PATH={SpawnOptions.DefaultPath}", $"HOME={spec.RootPath}", $"VIV_TOKEN={options.Token}"],
+            Env =
+            [
+                $"PATH={SpawnOptions.DefaultPath}", $"HOME={spec.RootPath}", $"VIV_TOKEN={options.Token}",
+                .. work ? [$"{WorkCgroup.Variable}={string.Join(':', directories)}"] : Array.Empty<string>(),
+            ],
             Cwd = spec.RootPath,
             Fds = pipes.ChildDescriptors,
             NewSession = true,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Vivarium.Runtimes.Cgroups;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Runtimes.Oci;
@@ -10,13 +11,14 @@ internal static class OciBundle
     /// <summary>Where the agent is inside: on a tmpfs of the engine's making, so that the volume never holds it.</summary>
     public const string AgentPath = "/run/vivarium/viv-guest";
 
+    private const string WorkDirectory = "/run/vivarium/cgroup";
     private const long CpuPeriodUs = 100_000;
     private const string SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     /// <summary>Writes <c>config.json</c>, mode 0600 because it holds the boot token.</summary>
-    public static void Write(string directory, RuntimeStartOptions options, OciEngine engine, string rootPath, IReadOnlyList<string>? agentArguments = null)
+    public static void Write(string directory, RuntimeStartOptions options, OciEngine engine, OciPlacement placement)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(Config(options, engine, rootPath, agentArguments ?? ["init"]), OciJson.Default.OciConfig);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(Config(options, engine, placement), OciJson.Default.OciConfig);
         using var file = new FileStream(Path.Combine(directory, "config.json"), new FileStreamOptions
         {
             Mode = FileMode.Create,
@@ -27,26 +29,26 @@ internal static class OciBundle
         file.Write(bytes);
     }
 
-    internal static OciConfig Config(RuntimeStartOptions options, OciEngine engine, string rootPath, IReadOnlyList<string> agentArguments)
+    internal static OciConfig Config(RuntimeStartOptions options, OciEngine engine, OciPlacement placement)
     {
         var spec = options.Spec;
         return new OciConfig
         {
-            Root = new OciRoot(rootPath, Readonly: false),
+            Root = new OciRoot(placement.RootPath, Readonly: false),
             Hostname = spec.Hostname ?? spec.Name,
             Process = new OciProcess
             {
-                Args = [AgentPath, .. agentArguments, .. options.InitArguments ?? []],
-                Env = [$"PATH={SearchPath}", $"VIV_TOKEN={options.Token}"],
+                Args = [AgentPath, .. placement.AgentArguments, .. options.InitArguments ?? []],
+                Env = Environment(options, placement),
                 Capabilities = new OciCapabilities(Hardening.Capabilities, Hardening.Capabilities, Hardening.Capabilities),
                 Rlimits = Hardening.Rlimits(HostAllowance.Current),
                 OomScoreAdj = engine.ProtectsInitFromOom && HostAllowance.Current.MayRaiseLimits ? -900 : null,
             },
-            Mounts = Mounts(spec, engine, rootPath),
+            Mounts = Mounts(spec, engine, placement),
             Linux = new OciLinux
             {
                 CgroupsPath = spec.CgroupPath,
-                Resources = Resources(spec.Resources, engine),
+                Resources = Resources(placement.WorkCgroups.Count > 0 ? WorkCgroup.WithAgent(spec.Resources) : spec.Resources, engine),
                 Namespaces = Namespaces(spec),
                 UidMappings = Mapping(spec.IdRange),
                 GidMappings = Mapping(spec.IdRange),
@@ -55,6 +57,17 @@ internal static class OciBundle
                 ReadonlyPaths = Hardening.ReadonlyPaths,
             },
         };
+    }
+
+    private static List<string> Environment(RuntimeStartOptions options, OciPlacement placement)
+    {
+        List<string> variables = [$"PATH={SearchPath}", $"VIV_TOKEN={options.Token}"];
+        if (placement.WorkCgroups.Count > 0)
+        {
+            variables.Add($"{WorkCgroup.Variable}={string.Join(':', placement.WorkCgroups.Keys.Select(static controller => $"{WorkDirectory}/{controller}"))}");
+        }
+
+        return variables;
     }
 
     private static OciIdMapping[]? Mapping(IdRange? range) => range is null ? null : [new(0, range.First, range.Count)];
@@ -80,7 +93,7 @@ internal static class OciBundle
         return namespaces;
     }
 
-    private static List<OciMount> Mounts(SupervisorSpec spec, OciEngine engine, string rootPath)
+    private static List<OciMount> Mounts(SupervisorSpec spec, OciEngine engine, OciPlacement placement)
     {
         var shm = (Math.Max(spec.Resources.MemoryBytes / 2, 1024 * 1024) / 1024).ToString(CultureInfo.InvariantCulture);
         List<OciMount> mounts =
@@ -94,9 +107,14 @@ internal static class OciBundle
             new("/run", "tmpfs", "tmpfs", ["nosuid", "nodev", "mode=755", $"size={shm}k"]),
             new(AgentPath, "bind", spec.GuestAgentPath, ["bind", "ro", "nosuid", "nodev"]),
         ];
-        if (engine.HidesEmptyTmp && Directory.Exists(rootPath + "/tmp"))
+        foreach (var (controller, directory) in placement.WorkCgroups)
         {
-            mounts.Add(new("/tmp", "bind", rootPath + "/tmp", ["bind", "rw", "nosuid", "nodev"]));
+            mounts.Add(new($"{WorkDirectory}/{controller}/cgroup.procs", "bind", $"{directory}/cgroup.procs", ["bind", "rw", "nosuid", "nodev", "noexec"]));
+        }
+
+        if (engine.HidesEmptyTmp && Directory.Exists(placement.RootPath + "/tmp"))
+        {
+            mounts.Add(new("/tmp", "bind", placement.RootPath + "/tmp", ["bind", "rw", "nosuid", "nodev"]));
         }
 
         foreach (var share in spec.Shares ?? [])
@@ -107,4 +125,17 @@ internal static class OciBundle
 
         return mounts;
     }
+}
+
+/// <summary>What is decided at the start, beside the options.</summary>
+internal sealed record OciPlacement
+{
+    /// <summary>Directory or mount the container's root file system is.</summary>
+    public required string RootPath { get; init; }
+
+    /// <summary>First arguments of the agent.</summary>
+    public IReadOnlyList<string> AgentArguments { get; init; } = ["init"];
+
+    /// <summary>Directory of the <see cref="WorkCgroup"/> for each controller; empty where there is none.</summary>
+    public IReadOnlyDictionary<string, string> WorkCgroups { get; init; } = new Dictionary<string, string>();
 }

@@ -45,6 +45,9 @@ internal sealed record OciEngine
     /// <summary>Whether processes and memory can be saved and brought back.</summary>
     public bool Checkpoints => isGvisor;
 
+    /// <summary>Whether processes inside are the host kernel's, so that the agent can place them in cgroups of their own.</summary>
+    public bool JoinsWorkCgroup => !isGvisor;
+
     /// <summary>gVisor puts a tmpfs of its own over an empty /tmp unless something is mounted there; then what is written there would not be in the volume.</summary>
     public bool HidesEmptyTmp => isGvisor;
 

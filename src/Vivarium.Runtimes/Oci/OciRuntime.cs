@@ -21,6 +21,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     private static readonly TimeSpan FreezeDeadline = TimeSpan.FromSeconds(10);
 
     private SandboxCgroup? cgroup;
+    private ResourceSpec? limits;
     private ChildProcess? launcher;
     private Task<ChildExit>? initExited;
     private long oomKillsSeen;
@@ -58,7 +59,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     public override Task<SandboxUsage> StatsAsync(CancellationToken cancellationToken)
     {
         RequireRunning("measure the sandbox");
-        return Task.FromResult(cgroup!.Usage());
+        return Task.FromResult(cgroup!.Usage() with { MemoryLimitBytes = limits!.MemoryBytes, PidsLimit = limits.Pids });
     }
 
     /// <inheritdoc/>
@@ -97,7 +98,12 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
         // mkdir of the state root is the engine's; a bundle left by an earlier try is overwritten.
         Directory.CreateDirectory(bundle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         File.Delete(pidFile);
-        OciBundle.Write(bundle, options, engine, spec.RootPath);
+        var hierarchies = CgroupHierarchies.Current;
+        var work = engine.JoinsWorkCgroup && WorkCgroup.Possible(hierarchies)
+            ? WorkCgroup.Create(hierarchies, spec.CgroupPath, spec.Resources)
+            : new Dictionary<string, string>();
+        limits = spec.Resources;
+        OciBundle.Write(bundle, options, engine, new OciPlacement { RootPath = spec.RootPath, WorkCgroups = work });
         if (engine.IgnoresCgroups)
         {
             cgroup.Create(spec.Resources);

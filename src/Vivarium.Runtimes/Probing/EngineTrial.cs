@@ -27,7 +27,7 @@ internal static class EngineTrial
         try
         {
             var spec = Specification(engine, options, id, directory, cgroupPath);
-            OciBundle.Write(directory, new RuntimeStartOptions { Spec = spec, StateDirectory = directory, Token = "", Console = Stream.Null }, engine, spec.RootPath, ["version"]);
+            OciBundle.Write(directory, new RuntimeStartOptions { Spec = spec, StateDirectory = directory, Token = "", Console = Stream.Null }, engine, new OciPlacement { RootPath = spec.RootPath, AgentArguments = ["version"] });
             IReadOnlyList<string>? join = null;
             if (engine.IgnoresCgroups)
             {
