@@ -20,8 +20,7 @@ internal sealed class ProcessRuns(SandboxAccess access)
     {
         var stdin = Check(p);
         var (_, link) = await access.GetRunningAsync(p.Ref, "running a command in", cancellationToken).ConfigureAwait(false);
-        var stream = await link.ConnectAsync(GuestPort.Exec, cancellationToken).ConfigureAwait(false);
-        await using var exec = await ExecClient.StartAsync(stream, p.Request with { Stdin = stdin is not null }, cancellationToken).ConfigureAwait(false);
+        await using var exec = await link.StartExecAsync(p.Request with { Stdin = stdin is not null }, cancellationToken).ConfigureAwait(false);
         var limit = p.MaxOutputBytes ?? DefaultOutput;
         var stdout = new MiddleCut(limit);
         var stderr = new MiddleCut(limit);

@@ -1,5 +1,6 @@
 using Vivarium.Host.Timers;
 using Vivarium.Transport;
+using Vivarium.Transport.Guest;
 using Vivarium.Transport.Supervisor;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;
@@ -176,6 +177,9 @@ internal sealed class SupervisorLink : IAsyncDisposable
 
     /// <summary>Opens a guest port as a raw stream.</summary>
     public Task<DuplexStream> ConnectAsync(int port, CancellationToken cancellationToken) => AskAsync(token => client.OpenPortAsync(port, token), cancellationToken);
+
+    /// <summary>Starts a process in the sandbox, or joins one.</summary>
+    public Task<ExecClient> StartExecAsync(ExecRequest request, CancellationToken cancellationToken) => AskAsync(token => client.StartExecAsync(request, token), cancellationToken);
 
     public Task PauseAsync(CancellationToken cancellationToken) => AskAsync(client.PauseAsync, cancellationToken);
 

@@ -8,7 +8,7 @@ namespace Vivarium.Supervisor.Control;
 internal sealed class ControlSocket : IAsyncDisposable
 {
     private const int MaxConnections = 1024;
-    private const int Backlog = 128;
+    private const int Backlog = 1024;
     private static readonly TimeSpan DrainDeadline = TimeSpan.FromSeconds(1);
 
     private readonly Socket listener;

@@ -40,14 +40,20 @@ public sealed class ExecClient : IAsyncDisposable
         try
         {
             await lines.WriteJsonLineAsync(request, GuestJson.Default.ExecRequest, cancellationToken).ConfigureAwait(false);
-            var reply = await lines.ReadJsonLineAsync(JsonTypes.Tolerant(GuestJson.Default.ExecReply), MaxReplyBytes, cancellationToken).ConfigureAwait(false);
-            return reply.Error is { } error ? throw VivariumException.From(error) : new ExecClient(lines, reply);
+            return await ReadReplyAsync(lines, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
             await lines.DisposeAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <summary>Reads the answer to a request that has been sent.</summary>
+    internal static async ValueTask<ExecClient> ReadReplyAsync(LineStream lines, CancellationToken cancellationToken)
+    {
+        var reply = await lines.ReadJsonLineAsync(JsonTypes.Tolerant(GuestJson.Default.ExecReply), MaxReplyBytes, cancellationToken).ConfigureAwait(false);
+        return reply.Error is { } error ? throw VivariumException.From(error) : new ExecClient(lines, reply);
     }
 
     /// <summary>

@@ -13,6 +13,9 @@ public sealed class HostClient : IAsyncDisposable
     private static readonly Empty Nothing = new();
     private static readonly HostJson Json = HostJson.Default;
 
+    /// <summary>An answer to <c>process.exec</c> may hold twice 10 MiB in base64.</summary>
+    private static readonly JsonRpcOptions Options = new() { MaxMessageBytes = 64 * 1024 * 1024 };
+
     private readonly JsonRpcConnection _connection;
 
     private HostClient(DuplexStream stream, Action<OperationEvent>? onProgress, Action<HostEvent>? onEvent)
@@ -30,7 +33,7 @@ public sealed class HostClient : IAsyncDisposable
                 OnEvent?.Invoke(e);
                 return default;
             });
-        _connection = new JsonRpcConnection(stream, dispatcher);
+        _connection = new JsonRpcConnection(stream, dispatcher, Options);
     }
 
     /// <summary>Called with the progress of long calls, on the reading loop: be quick.</summary>

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace Vivarium.Transport.Lines;
 
-/// <summary>A JSON value and a newline in a pooled buffer, ready to be written in one piece.</summary>
+/// <summary>JSON values, each with a newline, in a pooled buffer, ready to be written in one piece.</summary>
 internal sealed class JsonLine : IBufferWriter<byte>, IDisposable
 {
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(1024);
@@ -17,9 +17,16 @@ internal sealed class JsonLine : IBufferWriter<byte>, IDisposable
     public static JsonLine Of<T>(T value, JsonTypeInfo<T> type)
     {
         var line = new JsonLine();
-        using (var writer = new Utf8JsonWriter(line))
+        line.Add(value, type);
+        return line;
+    }
+
+    /// <summary>Adds another value and its newline.</summary>
+    public void Add<T>(T value, JsonTypeInfo<T> type)
+    {
+        using (var writer = new Utf8JsonWriter(this))
             JsonSerializer.Serialize(writer, value, type);
-        return line.End();
+        End();
     }
 
     /// <summary>Adds the newline.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Vivarium.Transport.Guest;
 using Vivarium.Transport.JsonRpc;
 using Vivarium.Transport.Lines;
 using Vivarium.Wire.Errors;
@@ -63,10 +64,34 @@ public sealed class SupervisorClient : IAsyncDisposable
         try
         {
             await lines.WriteJsonLineAsync(new ConnectLine { Connect = port, Ticket = ticket }, SupervisorJson.Default.ConnectLine, cancellationToken).ConfigureAwait(false);
-            var reply = await lines.ReadJsonLineAsync(JsonTypes.Tolerant(SupervisorJson.Default.ConnectReply), MaxReplyBytes, cancellationToken).ConfigureAwait(false);
-            if (!reply.Ok)
-                throw reply.Error is { } error ? VivariumException.From(error) : new VivariumException(ErrorCode.Unavailable, $"the supervisor refused guest port {port}");
+            await ReadConnectReplyAsync(lines, port, cancellationToken).ConfigureAwait(false);
             return lines.Buffered == 0 ? socket : lines;
+        }
+        catch
+        {
+            await lines.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Opens the exec port and starts a process (or joins one) in a single round trip: both lines go out together.
+    /// </summary>
+    /// <inheritdoc cref="OpenPortAsync(string, int, string?, CancellationToken)" path="/param"/>
+    public static async Task<ExecClient> StartExecAsync(string socketPath, string? ticket, ExecRequest request, CancellationToken cancellationToken)
+    {
+        var socket = await UnixSocketStream.ConnectAsync(socketPath, Peer, cancellationToken).ConfigureAwait(false);
+        var lines = new LineStream(socket);
+        try
+        {
+            using (var both = JsonLine.Of(new ConnectLine { Connect = GuestPort.Exec, Ticket = ticket }, SupervisorJson.Default.ConnectLine))
+            {
+                both.Add(request, GuestJson.Default.ExecRequest);
+                await socket.WriteAsync(both.Memory, cancellationToken).ConfigureAwait(false);
+            }
+
+            await ReadConnectReplyAsync(lines, GuestPort.Exec, cancellationToken).ConfigureAwait(false);
+            return await ExecClient.ReadReplyAsync(lines, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -77,6 +102,9 @@ public sealed class SupervisorClient : IAsyncDisposable
 
     /// <summary>Opens a guest port of this sandbox as a raw stream, without a ticket.</summary>
     public Task<DuplexStream> OpenPortAsync(int port, CancellationToken cancellationToken) => OpenPortAsync(SocketPath, port, null, cancellationToken);
+
+    /// <summary>Starts a process in this sandbox (or joins one) in a single round trip, without a ticket.</summary>
+    public Task<ExecClient> StartExecAsync(ExecRequest request, CancellationToken cancellationToken) => StartExecAsync(SocketPath, null, request, cancellationToken);
 
     /// <summary><c>status</c>.</summary>
     public Task<SupervisorStatus> StatusAsync(CancellationToken cancellationToken) =>
@@ -134,6 +162,13 @@ public sealed class SupervisorClient : IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private static async ValueTask ReadConnectReplyAsync(LineStream lines, int port, CancellationToken cancellationToken)
+    {
+        var reply = await lines.ReadJsonLineAsync(JsonTypes.Tolerant(SupervisorJson.Default.ConnectReply), MaxReplyBytes, cancellationToken).ConfigureAwait(false);
+        if (!reply.Ok)
+            throw reply.Error is { } error ? VivariumException.From(error) : new VivariumException(ErrorCode.Unavailable, $"the supervisor refused guest port {port}");
+    }
 
     private Task<TResult> CallAsync<TResult>(string method, JsonTypeInfo<TResult> resultType, CancellationToken cancellationToken) =>
         _connection.RequestAsync(method, Nothing, SupervisorJson.Default.Empty, resultType, cancellationToken);

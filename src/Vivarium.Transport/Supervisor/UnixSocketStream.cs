@@ -18,6 +18,11 @@ public sealed class UnixSocketStream : DuplexStream
     /// <summary>Longest path of a Unix socket, without the terminating zero (sun_path of unix(7)).</summary>
     private const int MaxPath = 107;
 
+    /// <summary>Attempts against a full queue, with pauses of 1, 2, 3 … 20 ms between them: about five seconds in all.</summary>
+    private const int MaxAttempts = 260;
+
+    private const int LongestPause = 20;
+
     private readonly Socket _socket;
     private int _completed;
 
@@ -40,21 +45,32 @@ public sealed class UnixSocketStream : DuplexStream
     {
         if (System.Text.Encoding.UTF8.GetByteCount(path) > MaxPath)
             throw new VivariumException(ErrorCode.InvalidArgument, $"cannot connect to {what}: the socket path {path} is longer than {MaxPath} bytes", reason: "path_too_long");
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
+        var endPoint = new UnixDomainSocketEndPoint(path);
+        for (var attempt = 1; ; attempt++)
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken).ConfigureAwait(false);
-            return new UnixSocketStream(socket);
-        }
-        catch (SocketException e)
-        {
-            socket.Dispose();
-            throw Refused(path, what, e);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(endPoint, cancellationToken).ConfigureAwait(false);
+                return new UnixSocketStream(socket);
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.TryAgain && attempt < MaxAttempts)
+            {
+                // The listener's queue is full: a burst. connect(2) of a non-blocking Unix socket says so instead of waiting.
+                socket.Dispose();
+            }
+            catch (SocketException e)
+            {
+                socket.Dispose();
+                throw Refused(path, what, e);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(attempt, LongestPause)), TimeProvider.System, cancellationToken).ConfigureAwait(false);
         }
     }
 
