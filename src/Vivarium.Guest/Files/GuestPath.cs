@@ -39,6 +39,22 @@ internal static class GuestPath
     /// <summary>One path below another.</summary>
     public static string Join(string directory, string name) => directory.EndsWith('/') ? directory + name : $"{directory}/{name}";
 
+    /// <summary>Where the links at the end of a path lead in the end; that place need not exist.</summary>
+    public static string FollowLast(string path)
+    {
+        for (var links = 0; links < 40; links++)
+        {
+            if (At.ReadLink(At.Cwd, Names.Of(path)) is not { } target)
+            {
+                return path;
+            }
+
+            path = target.StartsWith('/') ? Names.Text(target) : Join(Split(path).Directory, Names.Text(target));
+        }
+
+        throw new Linux.LinuxException("follow", path, Linux.Errno.ELOOP);
+    }
+
     /// <summary>Makes missing directories, mode 0755.</summary>
     public static void MakeDirectories(string path)
     {

@@ -152,7 +152,7 @@ internal sealed class SimpleOperations(UserLookup users, FileRequest request, st
     private void Own()
     {
         var owner = users.Resolve(request.Owner is { Length: > 0 } text ? text : throw FileFailure.Invalid("chown needs an owner"));
-        var target = request.NoFollow ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        var target = request.NoFollow ? path : GuestPath.FollowLast(path);
         FileChanges.Chown(target, owner.Uid, owner.Gid);
     }
 

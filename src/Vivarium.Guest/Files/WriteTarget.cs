@@ -31,7 +31,7 @@ internal sealed class WriteTarget
             GuestPath.MakeDirectories(GuestPath.Split(path).Directory);
         }
 
-        var target = noFollow ? path : System.IO.File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        var target = noFollow ? path : GuestPath.FollowLast(path);
         var before = FileStatus.Find(target, follow: false);
         if (before is { Kind: FileKind.Directory })
         {
