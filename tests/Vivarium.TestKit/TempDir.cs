@@ -5,10 +5,17 @@ namespace Vivarium.TestKit;
 /// <summary>A directory of its own for a test, short enough for socket paths below it; what is mounted or left in it goes with it.</summary>
 public sealed class TempDir : IDisposable
 {
-    /// <summary>Creates it, mode 0700.</summary>
+    /// <summary>Creates it, mode 0700, where temporary files go.</summary>
     public TempDir()
+        : this(System.IO.Path.GetTempPath())
     {
-        Path = Directory.CreateTempSubdirectory("viv-").FullName;
+    }
+
+    /// <summary>Creates it, mode 0700, below a directory: <c>/dev/shm</c> for what must not wait for a disk.</summary>
+    public TempDir(string below)
+    {
+        Path = System.IO.Path.Combine(below, "viv-" + System.IO.Path.GetRandomFileName()[..8]);
+        Directory.CreateDirectory(Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
     /// <summary>Absolute path.</summary>

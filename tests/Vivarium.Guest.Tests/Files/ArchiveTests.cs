@@ -186,6 +186,7 @@ public sealed class ArchiveTests : IAsyncLifetime
     public async Task A_hundred_thousand_small_files_go_through_in_seconds()
     {
         const int count = 100_000;
+        using var memory = new TempDir("/dev/shm"); // the agent's speed, not the disk's
         using var tar = new MemoryStream();
         var writer = new TarWriter(tar);
         for (var i = 0; i < count; i++)
@@ -197,11 +198,11 @@ public sealed class ArchiveTests : IAsyncLifetime
         tar.Position = 0;
         await using var files = await Open();
         var begin = TimeProvider.System.GetTimestamp();
-        await files.UnpackAsync(_temp["many"], null, tar, false, default);
+        await files.UnpackAsync(memory["many"], null, tar, false, default);
         var unpack = TimeProvider.System.GetElapsedTime(begin);
-        Assert.Equal(1000, Directory.GetFiles(_temp["many/d99"]).Length);
+        Assert.Equal(1000, Directory.GetFiles(memory["many/d99"]).Length);
         begin = TimeProvider.System.GetTimestamp();
-        await files.PackAsync(_temp["many"], null, null, Stream.Null, default);
+        await files.PackAsync(memory["many"], null, null, Stream.Null, default);
         var pack = TimeProvider.System.GetElapsedTime(begin);
         TestContext.Current.SendDiagnosticMessage($"{count} files: in {unpack.TotalSeconds:F1} s, out {pack.TotalSeconds:F1} s");
         Assert.InRange(unpack.TotalSeconds + pack.TotalSeconds, 0, 60);
