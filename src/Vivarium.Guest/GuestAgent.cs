@@ -3,6 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Vivarium.Guest.Control;
 using Vivarium.Guest.Exec;
 using Vivarium.Guest.Init;
+using Vivarium.Guest.Io;
 using Vivarium.Guest.Ports;
 using Vivarium.Transport.Yamux;
 
@@ -11,6 +12,8 @@ namespace Vivarium.Guest;
 /// <summary>The agent put together: init duties, the connection to the host over standard input and output, the ports, and the end.</summary>
 internal static class GuestAgent
 {
+    private const int ConnectionPipe = 1024 * 1024;
+
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
 
     // The host is gone: whatever runs here runs for nobody, and the supervisor's successor waits for the end.
@@ -32,9 +35,12 @@ internal static class GuestAgent
         using var onHangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static signal => signal.Cancel = true);
         using var onQuit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, static signal => signal.Cancel = true);
 
+        context.Processes.Exited += _ => context.Idle.Worked();
+
         var gate = new TokenGate(token);
         var actions = new ControlActions(context, reason => stop.TrySetResult(reason));
         var dispatcher = new PortDispatcher(gate, [new ControlPort(gate, actions), new ExecPort(context), .. PortHandlers.Others(context)]);
+        EnlargePipes();
         await using var session = new YamuxSession(new SafeFileHandle(0, ownsHandle: true), new SafeFileHandle(1, ownsHandle: true), YamuxRole.Server);
         using var ending = new CancellationTokenSource();
         var serving = dispatcher.RunAsync(session, ending.Token);
@@ -47,6 +53,16 @@ internal static class GuestAgent
         await ending.CancelAsync();
         ConsoleLog.Write("stopped");
         return asked ? 0 : 1;
+
+        // Fewer turns between us and the supervisor when much is moved; where it is refused nothing is lost.
+        static void EnlargePipes()
+        {
+            if (!KernelQuirks.IsGvisor)
+            {
+                _ = Libc.Fcntl(0, Libc.F_SETPIPE_SZ, ConnectionPipe);
+                _ = Libc.Fcntl(1, Libc.F_SETPIPE_SZ, ConnectionPipe);
+            }
+        }
 
         void Stop(PosixSignalContext signal, string name)
         {

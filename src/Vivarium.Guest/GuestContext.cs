@@ -1,4 +1,5 @@
 using Vivarium.Guest.Exec;
+using Vivarium.Guest.Init;
 using Vivarium.Guest.Processes;
 
 namespace Vivarium.Guest;
@@ -18,7 +19,7 @@ internal sealed class GuestContext
     /// <summary>Settings made by <c>configure</c>; replaced as a whole.</summary>
     public GuestSettings Settings { get; set; } = new();
 
-    /// <summary>Users and groups of the sandbox, read anew for every request: packages add some at any time.</summary>
+    /// <summary>Users and groups of the sandbox.</summary>
     public UserLookup Users { get; } = new("/");
 
     /// <summary>Processes the agent started.</summary>
@@ -26,6 +27,9 @@ internal sealed class GuestContext
 
     /// <summary>Out-of-memory kills.</summary>
     public OomWatch Oom { get; } = new();
+
+    /// <summary>Gives memory back when nothing has happened for a while.</summary>
+    public IdleTrim Idle { get; } = new();
 
     /// <summary>Timestamp of <see cref="TimeProvider"/> when the agent started.</summary>
     public long StartTimestamp { get; } = TimeProvider.System.GetTimestamp();

@@ -10,9 +10,40 @@ namespace Vivarium.Guest.Exec;
 internal sealed class UserLookup(string root)
 {
     private const int MaxFileBytes = 4 * 1024 * 1024;
+    private const int MaxRemembered = 64;
 
-    /// <summary>Finds who <c>name</c>, <c>uid</c>, <c>name:group</c> or <c>uid:gid</c> is.</summary>
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, UserIdentity> _remembered = [];
+    private (DateTime, DateTime) _asOf;
+
+    /// <summary>Finds who <c>name</c>, <c>uid</c>, <c>name:group</c> or <c>uid:gid</c> is. Read again whenever one of the files has changed.</summary>
     public UserIdentity Resolve(string spec)
+    {
+        var asOf = (File.GetLastWriteTimeUtc(Path.Combine(root, "etc/passwd")), File.GetLastWriteTimeUtc(Path.Combine(root, "etc/group")));
+        lock (_gate)
+        {
+            if (_asOf == asOf && _remembered.TryGetValue(spec, out var known))
+            {
+                return known;
+            }
+        }
+
+        var found = Find(spec);
+        lock (_gate)
+        {
+            if (_asOf != asOf || _remembered.Count >= MaxRemembered)
+            {
+                _remembered.Clear();
+            }
+
+            _asOf = asOf;
+            _remembered[spec] = found;
+        }
+
+        return found;
+    }
+
+    private UserIdentity Find(string spec)
     {
         var colon = spec.IndexOf(':', StringComparison.Ordinal);
         var userPart = colon < 0 ? spec : spec[..colon];

@@ -30,15 +30,6 @@ internal sealed class AsyncSignal : IValueTaskSource
         _source.SetResult(true);
     }
 
-    /// <summary>Forgets an earlier set.</summary>
-    public void Clear()
-    {
-        lock (_gate)
-        {
-            _set = false;
-        }
-    }
-
     /// <summary>Completes with the next (or the remembered) set. One caller at a time.</summary>
     public ValueTask WaitAsync()
     {

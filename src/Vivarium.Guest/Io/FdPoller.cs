@@ -5,7 +5,8 @@ namespace Vivarium.Guest.Io;
 
 /// <summary>
 /// One thread in epoll_wait(2) for every descriptor the agent reads or writes without blocking: the multiplexer's two pipes and each process's
-/// pipes and terminals. Edge-triggered, so that a descriptor costs one system call in its life; a thousand processes cost no thread.
+/// pipes and terminals; a thousand processes cost no thread. Each wait asks for one report, so that a process that goes on writing while it is
+/// being read wakes nobody.
 /// </summary>
 internal sealed class FdPoller
 {
@@ -16,7 +17,7 @@ internal sealed class FdPoller
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, PolledFd> _registered = [];
     private readonly int _epoll;
-    private ulong _nextKey = 1;
+    private ulong _lastKey;
 
     private FdPoller()
     {
@@ -32,53 +33,38 @@ internal sealed class FdPoller
     /// <summary>The process-wide poller.</summary>
     public static FdPoller Shared => LazyShared.Value;
 
-    /// <summary>Watches a descriptor; returns the key to <see cref="Remove"/> it by, or 0 when epoll cannot watch it (a regular file: always ready).</summary>
-    public unsafe ulong Add(int fd, PolledFd target)
+    /// <summary>A key for a descriptor that will be watched.</summary>
+    public ulong Register(PolledFd target)
     {
-        ulong key;
         lock (_gate)
         {
-            key = _nextKey++;
-            _registered.Add(key, target);
+            _registered.Add(++_lastKey, target);
+            return _lastKey;
         }
+    }
 
-        var change = new Libc.EpollEvent
+    /// <summary>Forgets it. The kernel stops watching by itself when the descriptor is closed.</summary>
+    public void Unregister(ulong key)
+    {
+        lock (_gate)
         {
-            Events = Libc.EPOLLIN | Libc.EPOLLOUT | Libc.EPOLLRDHUP | Libc.EPOLLET,
-            Data = key,
-        };
+            _registered.Remove(key);
+        }
+    }
+
+    /// <summary>Asks for one report of any of these events. False when epoll cannot watch such a descriptor (a regular file: always ready).</summary>
+    public unsafe bool Arm(int fd, ulong key, uint events, bool first)
+    {
+        var change = new Libc.EpollEvent { Events = events | Libc.EPOLLONESHOT, Data = key };
 
         // SAFETY: change lives on this stack frame for the whole call.
-        if (Libc.EpollCtl(_epoll, Libc.EPOLL_CTL_ADD, fd, &change) == 0)
+        if (Libc.EpollCtl(_epoll, first ? Libc.EPOLL_CTL_ADD : Libc.EPOLL_CTL_MOD, fd, &change) == 0)
         {
-            return key;
+            return true;
         }
 
         var errno = Marshal.GetLastPInvokeError();
-        lock (_gate)
-        {
-            _registered.Remove(key);
-        }
-
-        return errno == Errno.EPERM ? 0UL : throw new IOException($"cannot watch descriptor {fd}: errno {errno}");
-    }
-
-    /// <summary>Stops watching; to be called before the descriptor is closed.</summary>
-    public unsafe void Remove(int fd, ulong key)
-    {
-        if (key == 0)
-        {
-            return;
-        }
-
-        var change = default(Libc.EpollEvent);
-
-        // SAFETY: as in Add; before Linux 2.6.9 the pointer had to be valid even for a removal.
-        _ = Libc.EpollCtl(_epoll, Libc.EPOLL_CTL_DEL, fd, &change);
-        lock (_gate)
-        {
-            _registered.Remove(key);
-        }
+        return errno == Errno.EPERM ? false : throw new IOException($"cannot watch descriptor {fd}: {Errno.Name(errno)}");
     }
 
     private unsafe void Run()

@@ -16,13 +16,12 @@ internal static partial class Libc
     public const nuint FIONREAD = 0x541B;
     public const int EPOLL_CLOEXEC = 0x80000;
     public const int EPOLL_CTL_ADD = 1;
-    public const int EPOLL_CTL_DEL = 2;
+    public const int EPOLL_CTL_MOD = 3;
     public const uint EPOLLIN = 0x001;
     public const uint EPOLLOUT = 0x004;
     public const uint EPOLLERR = 0x008;
     public const uint EPOLLHUP = 0x010;
-    public const uint EPOLLRDHUP = 0x2000;
-    public const uint EPOLLET = 1u << 31;
+    public const uint EPOLLONESHOT = 1u << 30;
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static unsafe partial nint Read(int fd, byte* buffer, nuint count);

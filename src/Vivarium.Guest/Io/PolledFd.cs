@@ -4,8 +4,8 @@ using Vivarium.Linux;
 namespace Vivarium.Guest.Io;
 
 /// <summary>
-/// A non-blocking descriptor on the <see cref="FdPoller"/>. Use: clear the signal, try the call, and on
-/// <see cref="WouldBlock"/> await the signal; a readiness that came in between is not lost.
+/// A non-blocking descriptor on the <see cref="FdPoller"/>. Use: try the call, and on <see cref="WouldBlock"/> wait and try
+/// again; a wait may also end for nothing. One reader and one writer at a time.
 /// </summary>
 internal sealed class PolledFd : IDisposable
 {
@@ -16,37 +16,41 @@ internal sealed class PolledFd : IDisposable
     public const int Gone = -2;
 
     private readonly Lock _gate = new();
+    private readonly AsyncSignal _readable = new();
+    private readonly AsyncSignal _writable = new();
     private readonly ulong _key;
-    private readonly bool _owns;
+    private bool _known;
+    private uint _awaited;
     private int _fd;
 
-    /// <summary>Takes a descriptor, makes it non-blocking and watches it.</summary>
-    /// <param name="fd">The descriptor.</param>
-    /// <param name="owns">Whether <see cref="Dispose"/> closes it.</param>
-    public PolledFd(int fd, bool owns = true)
+    /// <summary>Takes over a descriptor and makes it non-blocking.</summary>
+    public PolledFd(int fd)
     {
         _fd = fd;
-        _owns = owns;
         var flags = Libc.Fcntl(fd, Libc.F_GETFL, 0);
         _ = Libc.Fcntl(fd, Libc.F_SETFL, flags | Libc.O_NONBLOCK);
-        _key = FdPoller.Shared.Add(fd, this);
-        Pollable = _key != 0;
+        _key = FdPoller.Shared.Register(this);
     }
 
-    /// <summary>False for a descriptor that is always ready (a regular file).</summary>
-    public bool Pollable { get; }
+    /// <summary>Completes when there may be something to read, the other side hung up, or someone called <see cref="Wake"/>.</summary>
+    public ValueTask WaitReadableAsync()
+    {
+        Arm(Libc.EPOLLIN);
+        return _readable.WaitAsync();
+    }
 
-    /// <summary>Set when there may be something to read, or the other side hung up, or someone called <see cref="Wake"/>.</summary>
-    public AsyncSignal Readable { get; } = new();
-
-    /// <summary>Set when there may be room to write, or the other side hung up, or someone called <see cref="Wake"/>.</summary>
-    public AsyncSignal Writable { get; } = new();
+    /// <summary>Completes when there may be room to write, the other side hung up, or someone called <see cref="Wake"/>.</summary>
+    public ValueTask WaitWritableAsync()
+    {
+        Arm(Libc.EPOLLOUT);
+        return _writable.WaitAsync();
+    }
 
     /// <summary>Makes both waiters look again.</summary>
     public void Wake()
     {
-        Readable.Set();
-        Writable.Set();
+        _readable.Set();
+        _writable.Set();
     }
 
     /// <summary>One read(2): bytes read, 0 at the end, or <see cref="WouldBlock"/> or <see cref="Gone"/>.</summary>
@@ -110,11 +114,10 @@ internal sealed class PolledFd : IDisposable
     {
         while (!bytes.IsEmpty)
         {
-            Writable.Clear();
             var count = TryWrite(bytes.Span);
             if (count == WouldBlock)
             {
-                await Writable.WaitAsync();
+                await WaitWritableAsync();
             }
             else if (count < 0)
             {
@@ -174,12 +177,8 @@ internal sealed class PolledFd : IDisposable
                 return;
             }
 
-            FdPoller.Shared.Remove(_fd, _key);
-            if (_owns)
-            {
-                _ = Libc.Close(_fd);
-            }
-
+            FdPoller.Shared.Unregister(_key);
+            _ = Libc.Close(_fd);
             _fd = -1;
         }
 
@@ -189,15 +188,50 @@ internal sealed class PolledFd : IDisposable
     /// <summary>Called by the poller's thread.</summary>
     internal void OnEvents(uint events)
     {
-        const uint Ended = Libc.EPOLLERR | Libc.EPOLLHUP | Libc.EPOLLRDHUP;
+        const uint Ended = Libc.EPOLLERR | Libc.EPOLLHUP;
+        uint left;
+        lock (_gate)
+        {
+            var reported = (events & Ended) != 0 ? _awaited : _awaited & events;
+            left = _awaited &= ~reported;
+            if (left != 0 && _fd >= 0)
+            {
+                // One report was asked for and has come; the other direction still waits.
+                FdPoller.Shared.Arm(_fd, _key, left, first: false);
+            }
+        }
+
         if ((events & (Libc.EPOLLIN | Ended)) != 0)
         {
-            Readable.Set();
+            _readable.Set();
         }
 
         if ((events & (Libc.EPOLLOUT | Ended)) != 0)
         {
-            Writable.Set();
+            _writable.Set();
+        }
+    }
+
+    private void Arm(uint direction)
+    {
+        var ready = false;
+        lock (_gate)
+        {
+            if (_fd < 0)
+            {
+                ready = true;
+            }
+            else
+            {
+                _awaited |= direction;
+                ready = !FdPoller.Shared.Arm(_fd, _key, _awaited, !_known);
+                _known = true;
+            }
+        }
+
+        if (ready)
+        {
+            Wake();
         }
     }
 }

@@ -1,4 +1,5 @@
-using System.Globalization;
+using System.Buffers.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Vivarium.Guest.Processes;
 
@@ -14,7 +15,7 @@ internal sealed class OomWatch
     private static readonly string[] Sources = ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/memory.events.local"];
 
     private readonly Lock _gate = new();
-    private readonly string? _source = Array.Find(Sources, path => ReadCount(path) is not null);
+    private readonly SafeFileHandle? _source = Sources.Select(TryOpen).FirstOrDefault(static source => source is not null);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _pushed;
     private long _claimed;
@@ -43,7 +44,7 @@ internal sealed class OomWatch
     {
         lock (_gate)
         {
-            return Math.Max(_pushed, _source is null ? 0 : ReadCount(_source) ?? 0);
+            return CountNow();
         }
     }
 
@@ -86,7 +87,7 @@ internal sealed class OomWatch
     {
         lock (_gate)
         {
-            var count = Math.Max(_pushed, _source is null ? 0 : ReadCount(_source) ?? 0);
+            var count = CountNow();
             if (count <= Math.Max(countAtStart, _claimed))
             {
                 return false;
@@ -97,17 +98,19 @@ internal sealed class OomWatch
         }
     }
 
-    private static long? ReadCount(string path)
+    private long CountNow() => Math.Max(_pushed, _source is null ? 0 : ReadCount(_source) ?? 0);
+
+    private static SafeFileHandle? TryOpen(string path)
     {
         try
         {
-            foreach (var line in File.ReadLines(path))
+            var file = File.OpenHandle(path);
+            if (ReadCount(file) is not null)
             {
-                if (line.StartsWith("oom_kill ", StringComparison.Ordinal))
-                {
-                    return long.TryParse(line.AsSpan("oom_kill ".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
-                }
+                return file;
             }
+
+            file.Dispose();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -115,5 +118,20 @@ internal sealed class OomWatch
         }
 
         return null;
+    }
+
+    private static long? ReadCount(SafeFileHandle file)
+    {
+        Span<byte> buffer = stackalloc byte[1024];
+        try
+        {
+            var text = buffer[..RandomAccess.Read(file, buffer, 0)];
+            var at = text.StartsWith("oom_kill "u8) ? 0 : text.IndexOf("\noom_kill "u8) + 1;
+            return (at > 0 || text.StartsWith("oom_kill "u8)) && Utf8Parser.TryParse(text[(at + "oom_kill ".Length)..], out long count, out _) ? count : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 }

@@ -60,7 +60,7 @@ internal sealed class OutputPump
     {
         try
         {
-            await _source.Readable.WaitAsync();
+            await _source.WaitReadableAsync();
             while (true)
             {
                 if (_log.Room() == 0)
@@ -69,7 +69,6 @@ internal sealed class OutputPump
                     continue;
                 }
 
-                _source.Readable.Clear();
                 var available = _source.Available();
                 if (_leaderEnded && _leftover < 0)
                 {
@@ -93,7 +92,7 @@ internal sealed class OutputPump
                         _drained.TrySetResult();
                     }
 
-                    await _source.Readable.WaitAsync();
+                    await _source.WaitReadableAsync();
                 }
             }
         }

@@ -127,10 +127,6 @@ internal sealed class ProcessTable
             _ended.Enqueue(process);
             _endedOutput += process.Output.Held;
             Forget();
-            if (_running == 0)
-            {
-                BlockPool.Trim();
-            }
         }
 
         Exited?.Invoke(process);
