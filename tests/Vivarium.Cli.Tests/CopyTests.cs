@@ -13,7 +13,7 @@ public sealed class CopyTests : IDisposable
 
     [Theory]
     [InlineData("src", "/work", true, "/work", "src,src/a")]
-    [InlineData("src", "/new", false, "/new", "a")]
+    [InlineData("src", "/new", false, "/", "new,new/a")]
     [InlineData("src/.", "/work", true, "/work", "a")]
     [InlineData("src/a", "/work", true, "/work", "a")]
     [InlineData("src/a", "/work/", false, "/work/", "a")]

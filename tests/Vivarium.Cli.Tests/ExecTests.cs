@@ -115,6 +115,12 @@ public sealed class ExecTests
         var run = CliRun.Of(daemon, ["exec", "quiet-fox", "--", "x"]);
         Assert.Equal((125, "half"), (run.Code, run.Output));
         Assert.Contains("(unavailable, stream_ended)", run.Errors, StringComparison.Ordinal);
+
+        daemon.Answer("sandbox.get", Samples.OneLine(Samples.Owl));
+        Assert.Contains(
+            "error: sandbox old-owl ended before the command did: the sandbox ran out of memory (unavailable, oom)",
+            CliRun.Of(daemon, ["exec", "quiet-fox", "--", "x"]).Errors,
+            StringComparison.Ordinal);
     }
 
     [Fact]

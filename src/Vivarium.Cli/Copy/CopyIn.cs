@@ -37,13 +37,14 @@ internal sealed class CopyIn(HostConnection host, string sandbox, string? user, 
             throw new VivariumException(ErrorCode.FailedPrecondition, $"{target} is a file of sandbox {sandbox}; a folder cannot replace it");
         }
 
-        if (into || leaf.Length == 0 || isFolder)
+        if (into || leaf.Length == 0)
         {
-            // A folder onto a name that is free becomes it; `dir/.` is poured out.
-            Send(session, target, source, into ? leaf : isFolder ? "" : leaf);
+            Send(session, target, source, leaf); // `dir/.` is poured out
             return;
         }
 
+        // It becomes the target, with its own mode and times.
+        target = target.TrimEnd('/');
         var slash = target.LastIndexOf('/');
         Send(session, slash < 0 ? "." : slash == 0 ? "/" : target[..slash], source, target[(slash + 1)..]);
     }

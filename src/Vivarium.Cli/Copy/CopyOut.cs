@@ -33,9 +33,9 @@ internal sealed class CopyOut(HostConnection host, string sandbox, string? user,
             throw new VivariumException(ErrorCode.FailedPrecondition, $"{target} is a file; a folder cannot replace it");
         }
 
-        if (leaf.Length == 0 || (entry.Type == "dir" && !targetIsFolder))
+        if (leaf.Length == 0)
         {
-            // The content of the folder, poured into the target.
+            // `dir/.`: the content of the folder, poured into the target.
             Directory.CreateDirectory(target);
             Receive(session, source, null, target, name => name);
             return;
@@ -43,8 +43,8 @@ internal sealed class CopyOut(HostConnection host, string sandbox, string? user,
 
         var slash = source.TrimEnd('/').LastIndexOf('/');
         var parent = slash < 0 ? "." : slash == 0 ? "/" : source[..slash];
-        var directory = targetIsFolder ? target : Path.GetDirectoryName(Path.GetFullPath(target))!;
-        var newName = targetIsFolder ? leaf : Path.GetFileName(target);
+        var directory = targetIsFolder ? target : Path.GetDirectoryName(Path.GetFullPath(target.TrimEnd('/')))!;
+        var newName = targetIsFolder ? leaf : Path.GetFileName(target.TrimEnd('/'));
         Receive(session, parent, [leaf], directory, name => name == leaf ? newName : name.StartsWith(leaf + "/", StringComparison.Ordinal) ? newName + name[leaf.Length..] : null);
     }
 

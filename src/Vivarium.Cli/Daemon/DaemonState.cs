@@ -26,7 +26,15 @@ internal static class DaemonState
 
         var pid = Version(host).Pid;
         using var progress = new Progress(call.Messages, "stopping the daemon", quiet: false);
-        host.Call(HostMethod.Shutdown, HostJson.Default.Empty, Patience());
+        try
+        {
+            host.Call(HostMethod.Shutdown, HostJson.Default.Empty, Patience());
+        }
+        catch (VivariumException e) when (e.Code == ErrorCode.Unavailable)
+        {
+            // It was quicker than its answer.
+        }
+
         var deadline = Environment.TickCount64 + (StopSeconds * 1000);
         while (Runs(pid))
         {

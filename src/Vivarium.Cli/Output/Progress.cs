@@ -4,12 +4,15 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Cli.Output;
 
 /// <summary>
-/// Shows what takes long, on standard error: a spinner or bar with stage and time on a terminal, one line per stage elsewhere. Appears only after half a second
+/// Shows what takes long, on standard error: a spinner or bar with stage and time on a terminal, a line now and then elsewhere. Appears only after half a second
 /// (off a terminal: two), so that quick things stay quiet.
 /// </summary>
 internal sealed class Progress : IDisposable
 {
     private const int BarWidth = 24;
+    private const int FirstFrameMs = 500;
+    private const int FirstLineMs = 2000;
+    private const int LineEveryMs = 5000;
     private static readonly string[] Frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
     private readonly TextOut _messages;
     private readonly bool _quiet;
@@ -17,6 +20,7 @@ internal sealed class Progress : IDisposable
     private string _text;
     private double? _fraction;
     private string? _lastLine;
+    private long _nextLine = FirstLineMs;
     private bool _drawn;
 
     public Progress(TextOut messages, string text, bool quiet) => (_messages, _text, _quiet) = (messages, text, quiet);
@@ -35,16 +39,17 @@ internal sealed class Progress : IDisposable
     /// <summary>Redraws; called ten times a second while waiting.</summary>
     public void Tick()
     {
-        if (_quiet || Elapsed < (_messages.IsTerminal ? 500 : 2000))
+        if (_quiet || Elapsed < FirstFrameMs)
         {
             return;
         }
 
         if (!_messages.IsTerminal)
         {
-            if (_text != _lastLine)
+            if (_text != _lastLine && Elapsed >= _nextLine)
             {
                 _lastLine = _text;
+                _nextLine = Elapsed + LineEveryMs;
                 _messages.Line(_text).Flush();
             }
 

@@ -24,7 +24,7 @@ internal static class References
         }
 
         var list = host.Call(HostMethod.List, new ListParams { States = states.Length > 0 ? states : null }, HostJson.Default.ListParams, HostJson.Default.SandboxList);
-        return [.. list.Sandboxes.Select(sandbox => sandbox.Id)];
+        return [.. list.Sandboxes.Select(sandbox => sandbox.Name)];
     }
 
     /// <summary>Runs the action for each; the exit code is 0, or 125 when one failed.</summary>

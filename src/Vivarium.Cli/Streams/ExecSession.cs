@@ -12,6 +12,9 @@ namespace Vivarium.Cli.Streams;
 /// </summary>
 internal sealed class ExecSession : IDisposable
 {
+    /// <summary>Reason of the error when the stream ends before the process.</summary>
+    public const string StreamEnded = "stream_ended";
+
     private const int InputChunk = 64 * 1024;
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
     private readonly UnixConnection _stream;
@@ -71,7 +74,7 @@ internal sealed class ExecSession : IDisposable
                 var count = Fd.Read(_stream.Descriptor, _received);
                 if (count == 0)
                 {
-                    throw new VivariumException(ErrorCode.Unavailable, "the sandbox ended before the command did", "'viv show' says what happened to it", "stream_ended");
+                    throw new VivariumException(ErrorCode.Unavailable, "the sandbox ended before the command did", "'viv show' says what happened to it", StreamEnded);
                 }
 
                 open = count < 0 || _frames.Take(_received.AsSpan(0, count));
