@@ -122,6 +122,9 @@ internal static class Fd
         _ = Posix.fcntl(fd, Posix.FSetFl, on ? flags | Posix.ONonblock : flags & ~Posix.ONonblock);
     }
 
+    /// <summary>Asks for a larger buffer where the descriptor is a pipe; a refusal (no pipe, not allowed) changes nothing.</summary>
+    public static void TryEnlargePipe(int fd, int bytes) => _ = Posix.fcntl(fd, Posix.FSetPipeSize, bytes);
+
     public static VivariumException Failed(string call, int fd, int errno) =>
         new(ErrorCode.Internal, $"{call} on descriptor {fd} failed: {Marshal.GetPInvokeErrorMessage(errno)}");
 }

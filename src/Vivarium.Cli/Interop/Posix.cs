@@ -32,6 +32,7 @@ internal static unsafe partial class Posix
     public const int OCloexec = 0x80000;
     public const int ONonblock = 0x800;
     public const int FSetFl = 4;
+    public const int FSetPipeSize = 1031;
     public const int FGetFl = 3;
     public const int ShutWr = 1;
     public const nuint Tiocgwinsz = 0x5413;

@@ -16,6 +16,8 @@ internal sealed class ExecSession : IDisposable
     public const string StreamEnded = "stream_ended";
 
     private const int InputChunk = 64 * 1024;
+    private const int LargePipe = 1024 * 1024;
+    private const long Bulk = 4 * 1024 * 1024;
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
     private readonly UnixConnection _stream;
     private readonly ExecOptions _options;
@@ -27,6 +29,8 @@ internal sealed class ExecSession : IDisposable
     private readonly DetachKeys? _detachKeys;
     private ExecControl? _exit;
     private bool _inputOpen;
+    private long _carried;
+    private bool _enlarged;
     private int _interrupts;
 
     private ExecSession(UnixConnection stream, ExecOptions options, Stdio stdio, int pid)
@@ -72,6 +76,7 @@ internal sealed class ExecSession : IDisposable
             if (streamReady)
             {
                 var count = Fd.Read(_stream.Descriptor, _received);
+                NoteBulk(count);
                 if (count == 0)
                 {
                     throw new VivariumException(ErrorCode.Unavailable, "the sandbox ended before the command did", "'viv show' says what happened to it", StreamEnded);
@@ -110,6 +115,17 @@ internal sealed class ExecSession : IDisposable
         }
 
         return ((entries[0].Revents & (Posix.POLLIN | Posix.POLLHUP | Posix.POLLERR)) != 0, entries[1].Revents != 0, entries[2].Revents != 0);
+    }
+
+    /// <summary>Much output into a pipe: a larger pipe means fewer turns between its reader and us.</summary>
+    private void NoteBulk(int count)
+    {
+        _carried += count;
+        if (_carried >= Bulk && !_enlarged)
+        {
+            _enlarged = true;
+            Fd.TryEnlargePipe(_stdio.Output, LargePipe);
+        }
     }
 
     private bool WriteOutput(byte channel, ReadOnlySpan<byte> bytes) => channel switch
