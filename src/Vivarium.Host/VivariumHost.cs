@@ -12,6 +12,7 @@ using Vivarium.Host.State;
 using Vivarium.Host.Supervision;
 using Vivarium.Host.Templates;
 using Vivarium.Host.Timers;
+using Vivarium.Wire.Errors;
 
 namespace Vivarium.Host;
 
@@ -109,6 +110,25 @@ public sealed partial class VivariumHost : IAsyncDisposable
             // What could not be undone in time is found by the next start.
             LogStoppedEarly();
         }
+    }
+
+    /// <summary>Takes the pool off its mount point; only for a daemon that is about to stop.</summary>
+    /// <exception cref="VivariumException">failed_precondition <c>pool_busy</c>: a sandbox uses it.</exception>
+    internal async Task UnmountPoolAsync(CancellationToken cancellationToken)
+    {
+        await recovery.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var busy = Services.Catalog.All().Where(s => s.Link is not null).Select(s => s.Record.Name).ToArray();
+        if (busy.Length > 0)
+        {
+            throw new VivariumException(
+                ErrorCode.FailedPrecondition,
+                $"unmounting the pool: {busy.Length} sandbox{(busy.Length == 1 ? " runs" : "es run")} on it, among them {busy[0]}",
+                "Stop them first: viv stop NAME, or remove all with viv rm -fa.",
+                "pool_busy");
+        }
+
+        var store = await Services.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+        await store.UnmountAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -15,10 +15,13 @@ internal static class DaemonState
 
     public static VersionReply Version(HostConnection host) => host.Call(HostMethod.Version, HostJson.Default.VersionReply, Patience());
 
-    /// <summary>Stops the daemon and returns when its process has gone; false when it did not run.</summary>
-    public static bool Stop(Invocation call)
+    /// <summary>
+    /// Stops the daemon and returns when its process has gone; false when it did not run. Taking the pool off is the daemon's work, so
+    /// <paramref name="unmount"/> starts one that does not run.
+    /// </summary>
+    public static bool Stop(Invocation call, bool unmount = false)
     {
-        using var host = call.TryConnect();
+        using var host = unmount ? call.Connect() : call.TryConnect();
         if (host is null)
         {
             return false;
@@ -28,7 +31,7 @@ internal static class DaemonState
         using var progress = new Progress(call.Messages, "stopping the daemon", quiet: false);
         try
         {
-            host.Call(HostMethod.Shutdown, HostJson.Default.Empty, Patience());
+            host.Call(HostMethod.Shutdown, new ShutdownParams { Unmount = unmount }, HostJson.Default.ShutdownParams, HostJson.Default.Empty);
         }
         catch (VivariumException e) when (e.Code == ErrorCode.Unavailable)
         {

@@ -17,11 +17,16 @@ internal sealed partial class ApiMethods
         .Method(HostMethod.Health, HostJson.Default.Empty, HostJson.Default.HealthReply, async (_, _, token) => await host.Reports.HealthAsync(token).ConfigureAwait(false))
         .Method(HostMethod.Doctor, HostJson.Default.Empty, HostJson.Default.DoctorReply, async (_, _, token) => await host.Doctor.RunAsync(token).ConfigureAwait(false))
         .Method(HostMethod.Config, HostJson.Default.Empty, HostJson.Default.ConfigReply, (_, _, _) => new(host.Reports.Config()))
-        .Method(HostMethod.Shutdown, HostJson.Default.Empty, HostJson.Default.Empty, (_, _, _) =>
+        .Method(HostMethod.Shutdown, HostJson.Default.ShutdownParams, HostJson.Default.Empty, async (p, _, token) =>
         {
+            if (p.Unmount)
+            {
+                await host.UnmountPoolAsync(token).ConfigureAwait(false);
+            }
+
             LogShutdown();
             shutdown();
-            return new(new Empty());
+            return new Empty();
         });
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Information, Message = "a client asked the daemon to stop")]

@@ -69,7 +69,7 @@ public sealed class HostClient : IAsyncDisposable
 
     public Task<ConfigReply> ConfigAsync(CancellationToken ct) => CallAsync(HostMethod.Config, Json.ConfigReply, ct);
 
-    public Task ShutdownAsync(CancellationToken ct) => CallAsync(HostMethod.Shutdown, Json.Empty, ct);
+    public Task ShutdownAsync(ShutdownParams p, CancellationToken ct) => CallAsync(HostMethod.Shutdown, p, Json.ShutdownParams, Json.Empty, ct);
 
     public Task<SandboxInfo> CreateAsync(CreateParams p, CancellationToken ct) => CallAsync(HostMethod.Create, p, Json.CreateParams, Json.SandboxInfo, ct);
 

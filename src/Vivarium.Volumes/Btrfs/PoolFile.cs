@@ -102,7 +102,7 @@ internal sealed class PoolFile : IPoolBacking
             throw new VivariumException(
                 ErrorCode.FailedPrecondition,
                 $"the pool at '{mountPoint}' cannot be unmounted: something is using it",
-                "stop the sandboxes first ('viv prune --all' or 'viv stop')",
+                "stop the sandboxes first ('viv stop NAME' or 'viv rm -fa')",
                 "pool_busy",
                 e);
         }

@@ -42,6 +42,7 @@ namespace Vivarium.Wire.Host;
 [JsonSerializable(typeof(OperationInfo))]
 [JsonSerializable(typeof(OperationList))]
 [JsonSerializable(typeof(OperationEvent))]
+[JsonSerializable(typeof(ShutdownParams))]
 [JsonSerializable(typeof(VersionReply))]
 [JsonSerializable(typeof(SystemInfo))]
 [JsonSerializable(typeof(HealthReply))]

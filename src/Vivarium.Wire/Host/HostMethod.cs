@@ -18,7 +18,7 @@ public static class HostMethod
     public const string Doctor = "system.doctor";
     /// <summary>() → <see cref="ConfigReply"/>.</summary>
     public const string Config = "system.config";
-    /// <summary>() → Empty; the daemon stops, sandboxes go on.</summary>
+    /// <summary><see cref="ShutdownParams"/> → Empty; the daemon stops, sandboxes go on.</summary>
     public const string Shutdown = "system.shutdown";
 
     /// <summary><see cref="CreateParams"/> → <see cref="SandboxInfo"/>, when it runs.</summary>

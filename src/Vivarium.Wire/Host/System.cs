@@ -1,5 +1,12 @@
 namespace Vivarium.Wire.Host;
 
+/// <summary>Parameters of <c>system.shutdown</c>.</summary>
+public sealed record ShutdownParams
+{
+    /// <summary>Also take the pool off its mount point and loop device; refused (failed_precondition, <c>pool_busy</c>) while sandboxes use it.</summary>
+    public bool Unmount { get; init; }
+}
+
 /// <summary>Answer to <c>system.version</c>.</summary>
 public sealed record VersionReply
 {

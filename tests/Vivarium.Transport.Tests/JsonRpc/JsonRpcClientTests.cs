@@ -91,7 +91,7 @@ public sealed class JsonRpcClientTests
         await using var peer = await Peer.CreateAsync();
         await peer.SendAsync("""{"jsonrpc":"2.0","id":99,"result":{}}""");
         await peer.SendAsync("""{"jsonrpc":"2.0","id":"str","result":{}}""");
-        var call = peer.Client.ShutdownAsync(Limits.Token);
+        var call = peer.Client.ShutdownAsync(new ShutdownParams(), Limits.Token);
         await peer.ReadAsync();
         await peer.SendAsync("""{"jsonrpc":"2.0","id":1,"result":{}}""");
         await call;
