@@ -32,7 +32,6 @@ public sealed class CliRefusalTests(PrivateDaemon daemon) : VivTest(daemon)
         { "run --workdir /no/such/dir -- true", "/no/such/dir" },
         { "run -v /no/such/host/path:/mnt -- true", "/no/such/host/path" },
         { "run -v relative:/mnt -- true", "relative" },
-        { "run -v /tmp:/etc -- true", "/etc" },
         { "run -v /tmp:/proc/x -- true", "/proc" },
         { "run -v /tmp:mnt -- true", "mnt" },
         { "run -e =x -- true", "-e" },

@@ -14,7 +14,7 @@ public sealed class RpcRefusalTests(PrivateDaemon daemon) : VivTest(daemon)
         { """{"jsonrpc":"2.0","id":1,"method":"no.such.method"}""", -32601 },
         { """{"jsonrpc":"2.0","id":1,"method":"sandbox.create","params":{"name":5}}""", -32602 },
         { """{"jsonrpc":"2.0","id":1,"method":"sandbox.create","params":{"no_such_member":true}}""", -32602 },
-        { """{"jsonrpc":"2.0","id":1,"method":"sandbox.create","params":[1,2]}""", -32602 },
+        { """{"jsonrpc":"2.0","id":1,"method":"sandbox.create","params":[1,2]}""", -32600 },
         { """{"jsonrpc":"2.0","id":1,"method":"sandbox.create","params":{"name":"../../etc"}}""", -32602 },
         { """{"jsonrpc":"2.0","id":1,"method":"sandbox.create","params":{"external_id":"a/../b"}}""", -32602 },
         { """{"jsonrpc":"2.0","id":1,"method":"sandbox.create","params":{"memory_bytes":-1}}""", -32602 },

@@ -30,24 +30,21 @@ public class PrivateDaemon : IAsyncLifetime
 
     internal Viv Viv { get; private set; } = null!;
 
-    /// <summary>Whether the state starts as a copy of the machine's cached one, which has the base template.</summary>
+    /// <summary>Whether the base template is built before the first test.</summary>
     protected virtual bool WithBase => false;
-
-    /// <summary>Lines put into the configuration file behind the standard ones.</summary>
-    protected virtual string ExtraConfig => "";
 
     /// <inheritdoc/>
     public virtual async ValueTask InitializeAsync()
     {
         Home = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), word)).FullName;
-        if (WithBase)
-        {
-            await GoldenState.CopyToAsync(State);
-        }
-
         File.WriteAllText(ConfigFile, ConfigText());
         Viv = new Viv(BaseEnvironment());
         await StartAsync();
+        if (WithBase)
+        {
+            // From the machine's cache, or from the package mirror when this machine builds it for the first time.
+            (await Viv.TryAsync(new VivCall { Arguments = ["template", "build", "base"], Timeout = TimeSpan.FromMinutes(10) })).MustSucceed();
+        }
     }
 
     internal string ConfigText() => $"""
@@ -64,7 +61,9 @@ public class PrivateDaemon : IAsyncLifetime
         [defaults]
         template = "{(WithBase ? "base" : "tiny")}"
         memory = "256MiB"
-        {ExtraConfig}
+
+        [templates]
+        cache = "{Checkout.Cache}/templates"
         """;
 
     internal Dictionary<string, string> BaseEnvironment() => new()
@@ -87,7 +86,20 @@ public class PrivateDaemon : IAsyncLifetime
     {
         var daemon = ProcessIdentity.Of(await PidAsync());
         daemon.Signal(Signals.SIGKILL);
-        await Eventually.HoldsAsync(() => !daemon.IsAlive(), TimeSpan.FromSeconds(5), "the daemon is gone");
+        // Its main thread can be a zombie while others still hold the socket open.
+        await Eventually.HoldsAsync(() => !daemon.IsAlive() && Threads(daemon.Pid) <= 1, TimeSpan.FromSeconds(5), "the daemon is gone");
+    }
+
+    private static int Threads(int pid)
+    {
+        try
+        {
+            return Directory.GetDirectories($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/task").Length;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
     }
 
     /// <summary>A sandbox for one test; removed when the test is over.</summary>
@@ -132,12 +144,9 @@ public class PrivateDaemon : IAsyncLifetime
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"daemon {word}");
 }
 
-/// <summary>A private daemon whose state has the base template.</summary>
+/// <summary>A private daemon that has the base template.</summary>
 public class PrivateBaseDaemon : PrivateDaemon
 {
     /// <inheritdoc/>
     protected override bool WithBase => true;
-
-    /// <inheritdoc/>
-    protected override string ExtraConfig => "";
 }
