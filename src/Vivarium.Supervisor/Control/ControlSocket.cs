@@ -8,7 +8,9 @@ namespace Vivarium.Supervisor.Control;
 internal sealed class ControlSocket : IAsyncDisposable
 {
     private const int MaxConnections = 1024;
-    private const int Backlog = 1024;
+
+    /// <summary>A non-blocking connect to a full backlog fails at once, so it is as long as the number of connections served.</summary>
+    private const int Backlog = MaxConnections;
     private static readonly TimeSpan DrainDeadline = TimeSpan.FromSeconds(1);
 
     private readonly Socket listener;

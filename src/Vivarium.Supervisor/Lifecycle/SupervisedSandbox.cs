@@ -37,6 +37,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     private readonly TaskCompletionSource<SupervisorStatus> finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly SemaphoreSlim pausing = new(1, 1);
     private ControlClient? control;
+    private volatile bool forced;
 
     public SupervisedSandbox(string directory, SupervisorSpec spec, ISandboxRuntime runtime, SupervisorLog log)
     {
@@ -139,6 +140,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     public async Task ForceStopAsync(CancellationToken cancellationToken)
     {
         log.Write("forced stop asked for");
+        forced = true;
         Board.Set(SupervisorPhase.Stopping, "forced");
         await StopRuntimeAsync(StopMode.Forced, ForceDeadline, cancellationToken).ConfigureAwait(false);
         await Finished.WaitAsync(ForceDeadline, cancellationToken).ConfigureAwait(false);
@@ -243,13 +245,14 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         }
         catch (VivariumException)
         {
-            return new RuntimeExit(startAborted.IsCancellationRequested ? "forced" : "start_failed", failure, null); // it had not even begun
+            // It had not even begun.
+            return startAborted.IsCancellationRequested ? new RuntimeExit(forced ? "forced" : "requested", "the sandbox was stopped before it started", null) : new RuntimeExit("start_failed", failure, null);
         }
 
         var exit = await runtime.Exited.ConfigureAwait(false);
-        return startAborted.IsCancellationRequested || exit.Reason is not ("forced" or "start_failed")
-            ? exit
-            : new RuntimeExit("start_failed", failure, exit.ExitCode);
+        return startAborted.IsCancellationRequested ? new RuntimeExit(forced ? "forced" : "requested", "the sandbox was stopped while it started", exit.ExitCode)
+            : exit.Reason is "forced" or "start_failed" ? new RuntimeExit("start_failed", failure, exit.ExitCode)
+            : exit;
     }
 
     private async Task StopRuntimeAsync(StopMode mode, TimeSpan deadline, CancellationToken cancellationToken)
