@@ -71,7 +71,7 @@ public static partial class OpenBeneath
         {
             for (var i = 0; i < parts.Length - 1; i++)
             {
-                var next = Step(at, parts[i], Libc.O_PATH | Libc.O_DIRECTORY, 0, relativePath);
+                var next = StepInto(at, parts[i], Libc.O_PATH, relativePath);
                 if (at != root)
                 {
                     at.Dispose();
@@ -80,7 +80,8 @@ public static partial class OpenBeneath
                 at = next;
             }
 
-            return Step(at, parts.Length == 0 ? "." : parts[^1], flags, mode, relativePath);
+            var last = parts.Length == 0 ? "." : parts[^1];
+            return (flags & Libc.O_DIRECTORY) != 0 ? StepInto(at, last, flags, relativePath) : Step(at, last, flags, mode, relativePath);
         }
         finally
         {
@@ -89,6 +90,18 @@ public static partial class OpenBeneath
                 at.Dispose();
             }
         }
+    }
+
+    /// <summary>gVisor follows a final link in spite of O_NOFOLLOW when O_DIRECTORY is asked for too; so the name is opened as what it is and looked at first.</summary>
+    private static SafeFileHandle StepInto(SafeFileHandle at, string name, int flags, string whole)
+    {
+        using var itself = Step(at, name, Libc.O_PATH, 0, whole);
+        return FileStatus.Of(itself).Kind switch
+        {
+            FileKind.Directory => Step(itself, ".", flags | Libc.O_DIRECTORY, 0, whole),
+            FileKind.SymbolicLink => throw new LinuxException("open", whole, Errno.ELOOP),
+            _ => throw new LinuxException("open", whole, Errno.ENOTDIR),
+        };
     }
 
     private static SafeFileHandle Step(SafeFileHandle at, string name, int flags, uint mode, string whole)
