@@ -13,6 +13,9 @@ public sealed class FilesClient : IAsyncDisposable
     /// <summary>Longest answer line: 10 000 entries with long paths fit.</summary>
     private const int MaxReplyBytes = 64 * 1024 * 1024;
 
+    /// <summary>How long the guest's own explanation is waited for after sending to it failed.</summary>
+    private static readonly TimeSpan AnswerGrace = TimeSpan.FromSeconds(1);
+
     private readonly LineStream _stream;
 
     /// <summary>Speaks over a fresh stream to the files port and owns it from now on.</summary>
@@ -42,13 +45,20 @@ public sealed class FilesClient : IAsyncDisposable
         {
             await copy.ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (reply.IsCompleted && !cancellationToken.IsCancellationRequested)
         {
             // The answer says why.
         }
-        catch (IOException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e)
         {
-            // The guest has stopped listening; its answer may still be there and says why.
+            // Either the guest has stopped listening, then its answer says why; or the source failed or the caller gave up in the middle of the
+            // content, then this connection is of no more use.
+            if (e is not (IOException or VivariumException) || !await ComesSoonAsync(reply).ConfigureAwait(false))
+            {
+                await DisposeAsync().ConfigureAwait(false);
+                await ((Task)reply).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw;
+            }
         }
 
         return await reply.ConfigureAwait(false);
@@ -132,6 +142,10 @@ public sealed class FilesClient : IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _stream.DisposeAsync();
+
+    /// <summary>Whether the guest has said something already or says it in a moment.</summary>
+    private static async Task<bool> ComesSoonAsync(Task<FileReply> reply) =>
+        await Task.WhenAny(reply, Task.Delay(AnswerGrace, TimeProvider.System, CancellationToken.None)).ConfigureAwait(false) == reply;
 
     private static FileEvent ReadEvent(ReadOnlySpan<byte> line)
     {

@@ -107,6 +107,18 @@ public sealed class GuestClientTests
         Assert.Equal(ErrorCode.PermissionDenied, (await Assert.ThrowsAsync<VivariumException>(() => refused)).Code);
     }
 
+    [Fact]
+    public async Task A_source_that_fails_half_way_fails_the_write_and_the_connection()
+    {
+        var (one, guest) = await StartAsync();
+        await using var client = new FilesClient(one);
+        var write = client.WriteFileAsync("/f", null, new FailingStream(), null, false, Limits.Token);
+        await guest.ReadAsync();
+        Assert.Equal("the disk is gone", (await Assert.ThrowsAsync<IOException>(() => write)).Message);
+        Assert.Equal([0, 0, 0, 3, 0, 0, 0], await guest.ReadBytesAsync(7));
+        await Assert.ThrowsAsync<EndOfStreamException>(() => guest.ReadBytesAsync(1));
+    }
+
     [Theory]
     [InlineData("7fffffff")]
     [InlineData("00100001")]
@@ -183,5 +195,18 @@ public sealed class GuestClientTests
     {
         var (one, other) = await SocketPair.CreateAsync();
         return (one, new ScriptedGuest(new LineStream(other)));
+    }
+
+    private sealed class FailingStream : MemoryStream
+    {
+        private bool _read;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_read)
+                return ValueTask.FromException<int>(new IOException("the disk is gone"));
+            _read = true;
+            return new(3);
+        }
     }
 }
