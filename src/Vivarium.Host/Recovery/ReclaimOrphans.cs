@@ -3,16 +3,19 @@ using Vivarium.Host.Naming;
 using Vivarium.Host.Sandboxes;
 using Vivarium.Host.State;
 using Vivarium.Host.Supervision;
+using Vivarium.Runtimes.Cgroups;
 using Vivarium.Volumes;
 
 namespace Vivarium.Host.Recovery;
 
 /// <summary>
-/// Removes what belongs to no record: runtime directories (with their supervisors and ledgers), volumes, state directories. Runs once, in the background of a
+/// Removes what belongs to no record: runtime directories (with their supervisors and ledgers), cgroups, volumes, state directories. Runs once, in the background of a
 /// start. A sandbox made meanwhile is in the catalog before anything of it is on disk, so it is never taken for an orphan; quarantined ones are left alone.
 /// </summary>
 internal sealed partial class ReclaimOrphans(HostServices host, IReadOnlyList<QuarantinedSandbox> quarantined)
 {
+    private static readonly TimeSpan KillTime = TimeSpan.FromSeconds(5);
+
     private readonly ILogger logger = host.Loggers.CreateLogger<ReclaimOrphans>();
 
     /// <summary>Does it all; a failure with one thing does not keep the others.</summary>
@@ -22,6 +25,11 @@ internal sealed partial class ReclaimOrphans(HostServices host, IReadOnlyList<Qu
         {
             await TryAsync("runtime directory", id, () => host.Remains.RemoveAsync(Parse(id), null, SupervisorRemains.NoPatience)).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        foreach (var id in CgroupNames().Where(IsOrphan))
+        {
+            await TryAsync("cgroup", id, () => RemoveCgroupAsync(id, cancellationToken)).ConfigureAwait(false);
         }
 
         var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
@@ -48,6 +56,19 @@ internal sealed partial class ReclaimOrphans(HostServices host, IReadOnlyList<Qu
 
     private static List<string> Names(string directory) =>
         Directory.Exists(directory) ? Directory.EnumerateDirectories(directory).Select(static d => Path.GetFileName(d)).ToList() : [];
+
+    private List<string> CgroupNames() =>
+        [.. CgroupHierarchies.Current.Roots.SelectMany(root => Names(root + host.Config.Runtime.CgroupRoot)).Distinct(StringComparer.Ordinal)];
+
+    private async Task RemoveCgroupAsync(string id, CancellationToken cancellationToken)
+    {
+        var cgroup = new SandboxCgroup(host.Config.Runtime.CgroupRoot.TrimEnd('/') + "/" + id);
+        await cgroup.KillAsync(KillTime, cancellationToken).ConfigureAwait(false);
+        if (!cgroup.Remove())
+        {
+            throw new IOException("it is still in use");
+        }
+    }
 
     private bool IsOrphan(string name) => SandboxId.TryParse(name, out _) && !host.Catalog.Contains(name) && !quarantined.Any(q => q.Id == name);
 

@@ -65,15 +65,12 @@ internal static partial class SandboxTimers
 
         try
         {
-            if (sandbox.Link is { } link)
+            var status = await sandbox.RequireLink("asking").StatusAsync(CancellationToken.None).ConfigureAwait(false);
+            var last = status.OpenStreams > 0 ? host.Now : Math.Max(status.LastActivityUnixMs, record.StartedUnixMs ?? 0);
+            if (last + idle > host.Now)
             {
-                var status = await link.StatusAsync(CancellationToken.None).ConfigureAwait(false);
-                var last = status.OpenStreams > 0 ? host.Now : Math.Max(status.LastActivityUnixMs, record.StartedUnixMs ?? 0);
-                if (last + idle > host.Now)
-                {
-                    ArmIdle(host, sandbox, DateTimeOffset.FromUnixTimeMilliseconds(last + idle));
-                    return;
-                }
+                ArmIdle(host, sandbox, DateTimeOffset.FromUnixTimeMilliseconds(last + idle));
+                return;
             }
         }
         catch (VivariumException e)
@@ -97,7 +94,7 @@ internal static partial class SandboxTimers
             {
                 if (record.State == SandboxState.Running)
                 {
-                    await new PauseSandbox(host).PauseAsync(sandbox, reason, message).ConfigureAwait(false);
+                    await RestAsync(host, sandbox, reason, message).ConfigureAwait(false);
                 }
 
                 return;
@@ -113,6 +110,18 @@ internal static partial class SandboxTimers
             LogRetry(logger, e, record.Name, reason);
             host.Alarms.Set(key, host.Time.GetUtcNow() + Retry, again);
         }
+    }
+
+    private static async Task RestAsync(HostServices host, Sandbox sandbox, string reason, string message)
+    {
+        if (sandbox.Link?.Info.Capabilities.Pause == false)
+        {
+            // Cannot be frozen here: stopped, it uses nothing either and keeps its data.
+            await new StopSandbox(host, new StartSandbox(host), new EndSandbox(host)).StopAsync(sandbox, new StopSandboxParams { Ref = sandbox.Record.Id.Value, Force = true }).ConfigureAwait(false);
+            return;
+        }
+
+        await new PauseSandbox(host).PauseAsync(sandbox, reason, message).ConfigureAwait(false);
     }
 
     [LoggerMessage(EventId = 1501, Level = LogLevel.Warning, Message = "asking sandbox {Sandbox} for its last activity failed")]
