@@ -61,6 +61,51 @@ public sealed class RecoveryTests
         Assert.Equal(made.BootId, (await daemon.GetAsync("box")).BootId);
     }
 
+    [Fact]
+    public async Task A_clean_stop_in_the_middle_of_creating_takes_little_time_and_leaves_nothing_half_made()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        await daemon.CreateAsync("first");
+        var creating = Enumerable.Range(0, 5).Select(async _ =>
+        {
+            try
+            {
+                return (await daemon.CreateAsync()).Id;
+            }
+            catch (VivariumException)
+            {
+                return null;
+            }
+        }).ToList();
+        await Task.Delay(TimeSpan.FromMilliseconds(60), TimeProvider.System);
+        Assert.Equal(0, await daemon.StopAsync().WaitAsync(TimeSpan.FromSeconds(15)));
+        var made = (await Task.WhenAll(creating)).OfType<string>().Count();
+        await daemon.StartAgainAsync();
+        await Eventually.True(async () => (await daemon.ListAsync()).All(static s => s is { State: SandboxState.Running, SupervisorPid: > 0 }));
+        Assert.InRange((await daemon.ListAsync()).Count, 1 + made, 6);
+    }
+
+    [Fact]
+    public async Task Many_lives_leave_no_descriptor_and_no_thread()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        await LiveAsync(10);
+        var before = (Files: Directory.GetFiles($"/proc/{daemon.Pid}/fd").Length, Threads: Directory.GetDirectories($"/proc/{daemon.Pid}/task").Length);
+        await LiveAsync(40);
+        await Eventually.True(() => Directory.GetFiles($"/proc/{daemon.Pid}/fd").Length <= before.Files + 3);
+        Assert.InRange(Directory.GetDirectories($"/proc/{daemon.Pid}/task").Length, 1, before.Threads + 8);
+
+        async Task LiveAsync(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var made = await daemon.CreateAsync();
+                await daemon.RunAsync(made.Id, "true");
+                await daemon.DestroyAsync(made.Id);
+            }
+        }
+    }
+
     [Theory]
     [InlineData("supervisor")]
     [InlineData("engine")]
@@ -154,8 +199,8 @@ public sealed class RecoveryTests
         await daemon.EmptyAsync();
 
         // Gone, or a corpse its adoptive parent has not looked at yet: one has no command line either way.
-        var command = $"/proc/{made.SupervisorPid}/cmdline";
-        Assert.True(!File.Exists(command) || (await File.ReadAllBytesAsync(command)).Length == 0);
+        var arguments = $"/proc/{made.SupervisorPid}/cmdline";
+        Assert.True(!File.Exists(arguments) || (await File.ReadAllBytesAsync(arguments)).Length == 0);
     }
 
     [Fact]
