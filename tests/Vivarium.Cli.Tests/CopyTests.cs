@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Vivarium.Cli.Copy;
 using Vivarium.Cli.Streams;
+using Vivarium.Linux.Tar;
 
 namespace Vivarium.Cli.Tests;
 
@@ -93,9 +94,9 @@ public sealed class CopyTests : IDisposable
                 using var request = JsonDocument.Parse(stream.ReadLine()!);
                 var whole = request.RootElement.TryGetProperty("paths", out _);
                 var archive = new MemoryStream();
-                var tar = new TarWriter(archive.Write);
-                tar.Add(new TarEntry { Name = whole ? "tree" : ".", Type = '5', Mode = 0x1ED });
-                tar.Add(new TarEntry { Name = whole ? "tree/leaf" : "leaf", Type = '0', Mode = 0x1A4, Size = 2 });
+                var tar = new TarWriter(archive);
+                tar.Add(new TarEntry { Name = whole ? "tree" : ".", Type = TarEntryType.Directory, Mode = 0x1ED });
+                tar.Add(new TarEntry { Name = whole ? "tree/leaf" : "leaf", Type = TarEntryType.File, Mode = 0x1A4, Size = 2 });
                 tar.Content("ok"u8);
                 tar.Finish();
                 stream.Write("{\"truncated\":false,\"content\":true}\n");
@@ -159,7 +160,7 @@ public sealed class CopyTests : IDisposable
         {
             using var request = JsonDocument.Parse(line);
             var stream = new MemoryStream(archive);
-            var tar = new TarReader(new TarSource(stream.Read));
+            var tar = new TarReader(stream);
             var names = new List<string>();
             while (tar.Next() is { } entry)
             {

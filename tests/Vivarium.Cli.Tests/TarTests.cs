@@ -4,9 +4,11 @@ using Vivarium.Cli.Copy;
 using Vivarium.Cli.Output;
 using Vivarium.Linux.Files;
 using Vivarium.Wire.Errors;
-using TarEntry = Vivarium.Cli.Copy.TarEntry;
-using TarReader = Vivarium.Cli.Copy.TarReader;
-using TarWriter = Vivarium.Cli.Copy.TarWriter;
+using Kind = Vivarium.Linux.Tar.TarEntryType;
+using TarEntry = Vivarium.Linux.Tar.TarEntry;
+using TarReader = Vivarium.Linux.Tar.TarReader;
+using TarText = Vivarium.Linux.Tar.TarText;
+using TarWriter = Vivarium.Linux.Tar.TarWriter;
 
 namespace Vivarium.Cli.Tests;
 
@@ -110,16 +112,16 @@ public sealed class TarTests : IDisposable
     public void A_hard_link_to_something_outside_is_refused()
     {
         _directory.Write("secret", "s");
-        Assert.ThrowsAny<VivariumException>(() => Unpack(Archive((new TarEntry { Name = "l", Type = '1', Mode = 0, Target = "../secret" }, ""))));
-        Assert.ThrowsAny<VivariumException>(() => Unpack(Archive((Link("d", ".."), ""), (new TarEntry { Name = "l", Type = '1', Mode = 0, Target = "d/secret" }, ""))));
+        Assert.ThrowsAny<VivariumException>(() => Unpack(Archive((new TarEntry { Name = "l", Type = Kind.HardLink, Mode = 0, Target = "../secret" }, ""))));
+        Assert.ThrowsAny<VivariumException>(() => Unpack(Archive((Link("d", ".."), ""), (new TarEntry { Name = "l", Type = Kind.HardLink, Mode = 0, Target = "d/secret" }, ""))));
     }
 
     [Fact]
     public void Set_user_id_bits_are_dropped_and_devices_left_out()
     {
         var target = Unpack(Archive(
-            (new TarEntry { Name = "su", Type = '0', Mode = Convert.ToInt32("6755", 8), Size = 1 }, "x"),
-            (new TarEntry { Name = "null", Type = '3', Mode = Convert.ToInt32("666", 8) }, ""),
+            (new TarEntry { Name = "su", Type = Kind.File, Mode = Convert.ToInt32("6755", 8), Size = 1 }, "x"),
+            (new TarEntry { Name = "null", Type = Kind.CharacterDevice, Mode = Convert.ToInt32("666", 8) }, ""),
             File_("after", "z")));
         Assert.Equal(Convert.ToInt32("755", 8), FileStatus.Of(Path.Combine(target, "su")).Mode);
         Assert.Equal(["after", "su"], Directory.GetFileSystemEntries(target).Select(Path.GetFileName).Order());
@@ -190,7 +192,7 @@ public sealed class TarTests : IDisposable
     private static byte[] Pack(string path, string name)
     {
         var stream = new MemoryStream();
-        var tar = new TarWriter(stream.Write);
+        var tar = new TarWriter(stream);
         new FolderPacker(tar, Count(), new TextOut(2)).Add(path, name);
         tar.Finish();
         return stream.ToArray();
@@ -201,14 +203,14 @@ public sealed class TarTests : IDisposable
         var target = Directory.CreateDirectory(_directory[$"target-{Guid.NewGuid():n}"]).FullName;
         var stream = new MemoryStream(archive);
         using var unpacker = new FolderUnpacker(target, keepOwners: false, Count(), new TextOut(2));
-        unpacker.Unpack(new TarReader(new TarSource(stream.Read)), name => name);
+        unpacker.Unpack(new TarReader(stream), name => name);
         return target;
     }
 
     private static byte[] Archive(params (TarEntry Entry, string Content)[] entries)
     {
         var stream = new MemoryStream();
-        var tar = new TarWriter(stream.Write);
+        var tar = new TarWriter(stream);
         foreach (var (entry, content) in entries)
         {
             tar.Add(entry);
@@ -220,9 +222,9 @@ public sealed class TarTests : IDisposable
     }
 
     private static (TarEntry Entry, string Content) File_(string name, string content) =>
-        (new TarEntry { Name = name, Type = '0', Mode = Convert.ToInt32("644", 8), Size = content.Length }, content);
+        (new TarEntry { Name = name, Type = Kind.File, Mode = Convert.ToInt32("644", 8), Size = content.Length }, content);
 
-    private static TarEntry Link(string name, string target) => new() { Name = name, Type = '2', Mode = 0, Target = target };
+    private static TarEntry Link(string name, string target) => new() { Name = name, Type = Kind.SymbolicLink, Mode = 0, Target = TarText.ToBytes(target) };
 
     private static CopyCount Count() => new(new Progress(new TextOut(2), "", quiet: true), "");
 }

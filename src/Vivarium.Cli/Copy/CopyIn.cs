@@ -3,6 +3,7 @@ using Vivarium.Cli.Interop;
 using Vivarium.Cli.Output;
 using Vivarium.Cli.Streams;
 using Vivarium.Cli.Terminal;
+using Vivarium.Linux.Tar;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;
 
@@ -79,8 +80,8 @@ internal sealed class CopyIn(HostConnection host, string sandbox, string? user, 
     private void Send(FileSession session, string target, string source, string name)
     {
         session.BeginContent(Unpack(target));
-        var chunks = new ChunkWriter(session.SendChunk);
-        var tar = new TarWriter(chunks.Write);
+        using var chunks = new ChunkStream(session.SendChunk);
+        var tar = new TarWriter(chunks);
         new FolderPacker(tar, new CopyCount(progress, $"copying {source}"), messages).Add(source, name);
         tar.Finish();
         chunks.Flush();

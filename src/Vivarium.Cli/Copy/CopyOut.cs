@@ -3,6 +3,7 @@ using Vivarium.Cli.Interop;
 using Vivarium.Cli.Output;
 using Vivarium.Cli.Streams;
 using Vivarium.Cli.Terminal;
+using Vivarium.Linux.Tar;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;
 
@@ -81,7 +82,7 @@ internal sealed class CopyOut(HostConnection host, string sandbox, string? user,
     private void Receive(FileSession session, string path, IReadOnlyList<string>? paths, string directory, Func<string, string?> rename)
     {
         Begin(session, path, paths);
-        var source = new TarSource(session.ReadContent);
+        using var source = new ContentStream(session.ReadContent);
         using var unpacker = new FolderUnpacker(directory, keepOwners, new CopyCount(progress, "copying"), messages);
         unpacker.Unpack(new TarReader(source), rename);
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Vivarium.Cli.Interop;
 using Vivarium.Cli.Output;
 using Vivarium.Linux.Files;
+using Vivarium.Linux.Tar;
 using Vivarium.Wire.Errors;
 
 namespace Vivarium.Cli.Copy;
@@ -28,7 +29,7 @@ internal sealed class FolderPacker(TarWriter tar, CopyCount count, TextOut messa
 
     private void Add(string path, string name, FileStatus status)
     {
-        var entry = new TarEntry { Name = name, Type = '0', Mode = status.Mode, Uid = status.Uid, Gid = status.Gid, ModifiedUnixNs = status.ModifiedUnixNs };
+        var entry = new TarEntry { Name = TarText.ToBytes(name), Type = TarEntryType.File, Mode = status.Mode, Uid = status.Uid, Gid = status.Gid, ModifiedUnixNs = status.ModifiedUnixNs };
         switch (status.Kind)
         {
             case FileKind.Regular:
@@ -37,18 +38,22 @@ internal sealed class FolderPacker(TarWriter tar, CopyCount count, TextOut messa
             case FileKind.Directory:
                 if (name.Length > 0)
                 {
-                    tar.Add(entry with { Type = '5' });
+                    entry.Type = TarEntryType.Directory;
+                    tar.Add(entry);
                     count.Entry();
                 }
 
                 AddChildren(path, name);
                 break;
             case FileKind.SymbolicLink:
-                tar.Add(entry with { Type = '2', Target = new FileInfo(path).LinkTarget ?? "" });
+                entry.Type = TarEntryType.SymbolicLink;
+                entry.Target = TarText.ToBytes(new FileInfo(path).LinkTarget ?? "");
+                tar.Add(entry);
                 count.Entry();
                 break;
             case FileKind.Fifo:
-                tar.Add(entry with { Type = '6' });
+                entry.Type = TarEntryType.Fifo;
+                tar.Add(entry);
                 count.Entry();
                 break;
             default:
@@ -84,7 +89,9 @@ internal sealed class FolderPacker(TarWriter tar, CopyCount count, TextOut messa
             var key = (status.Inode, status.Device.Major, status.Device.Minor);
             if (_linked.TryGetValue(key, out var first))
             {
-                tar.Add(entry with { Type = '1', Target = first });
+                entry.Type = TarEntryType.HardLink;
+                entry.Target = first;
+                tar.Add(entry);
                 count.Entry();
                 return;
             }
@@ -101,7 +108,8 @@ internal sealed class FolderPacker(TarWriter tar, CopyCount count, TextOut messa
 
         try
         {
-            tar.Add(entry with { Size = status.Size });
+            entry.Size = status.Size;
+            tar.Add(entry);
             count.Entry();
             for (var left = status.Size; left > 0;)
             {

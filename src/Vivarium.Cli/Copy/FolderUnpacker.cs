@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Vivarium.Cli.Interop;
 using Vivarium.Cli.Output;
+using Vivarium.Linux.Tar;
 using Vivarium.Wire.Errors;
 
 namespace Vivarium.Cli.Copy;
@@ -37,9 +38,9 @@ internal sealed class FolderUnpacker : IDisposable
     /// <summary>Unpacks all of it; <paramref name="rename"/> maps names of the archive to names below the directory, null leaves an entry out.</summary>
     public void Unpack(TarReader tar, Func<string, string?> rename)
     {
-        while (tar.Next() is { } entry)
+        while (Next(tar) is { } entry)
         {
-            if (Clean(entry.Name) is { Length: > 0 } name && rename(name) is { } target)
+            if (Clean(TarText.FromBytes(entry.Name)) is { Length: > 0 } name && rename(name) is { } target)
             {
                 Take(tar, entry, target, rename);
                 _count.Entry();
@@ -71,10 +72,36 @@ internal sealed class FolderUnpacker : IDisposable
             : string.Join('/', parts);
     }
 
+    private static TarEntry? Next(TarReader tar)
+    {
+        try
+        {
+            return tar.Next();
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            throw Damaged(e);
+        }
+    }
+
+    private int Content(TarReader tar)
+    {
+        try
+        {
+            return tar.Content(_buffer);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw Damaged(e);
+        }
+    }
+
+    private static VivariumException Damaged(Exception e) => new(ErrorCode.DataLoss, $"{e.Message}; what came before it has been unpacked", reason: "bad_archive", inner: e);
+
     private void Take(TarReader tar, TarEntry entry, string path, Func<string, string?> rename)
     {
         var mode = _keepOwners ? entry.Mode : entry.Mode & 0x1FF;
-        if (entry.Type == '5')
+        if (entry.Type == TarEntryType.Directory)
         {
             var fd = OpenDirectory(path, create: true);
             Own(fd, entry);
@@ -87,17 +114,17 @@ internal sealed class FolderUnpacker : IDisposable
         var name = path[(slash + 1)..];
         switch (entry.Type)
         {
-            case '0':
+            case TarEntryType.File:
                 TakeFile(tar, entry, directory, name, mode, path);
                 break;
-            case '1':
+            case TarEntryType.HardLink:
                 TakeHardLink(entry, path, directory, name, rename);
                 break;
-            case '2':
-                Make(directory, name, path, () => At.symlinkat(entry.Target, directory, name));
+            case TarEntryType.SymbolicLink:
+                Make(directory, name, path, () => At.symlinkat(TarText.FromBytes(entry.Target), directory, name));
                 SetTimeAt(directory, name, entry);
                 break;
-            case '6':
+            case TarEntryType.Fifo:
                 Make(directory, name, path, () => At.mkfifoat(directory, name, mode));
                 SetTimeAt(directory, name, entry);
                 break;
@@ -115,7 +142,7 @@ internal sealed class FolderUnpacker : IDisposable
         {
             for (; ; )
             {
-                var count = tar.Content(_buffer);
+                var count = Content(tar);
                 if (count == 0)
                 {
                     break;
@@ -142,7 +169,7 @@ internal sealed class FolderUnpacker : IDisposable
     /// <summary>A hard link's target is a name of this archive, found below the directory like any other.</summary>
     private void TakeHardLink(TarEntry entry, string path, int directory, string name, Func<string, string?> rename)
     {
-        var target = rename(Clean(entry.Target)) ?? throw new VivariumException(ErrorCode.InvalidArgument, $"the archive links {Style.Safe(path)} to something outside it", reason: "path_escape");
+        var target = rename(Clean(TarText.FromBytes(entry.Target))) ?? throw new VivariumException(ErrorCode.InvalidArgument, $"the archive links {Style.Safe(path)} to something outside it", reason: "path_escape");
         var slash = target.LastIndexOf('/');
 
         // The walk may close the descriptor of the link's own directory, so this one is opened by itself.
