@@ -77,7 +77,7 @@ machine_state() {
   ls /run/netns 2>/dev/null | sed 's/^/network namespace /'
   local pid name
   for pid in /proc/[0-9]*; do
-    name=$(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | cut -c1-160)
+    name=$({ tr "\0" " " <"$pid/cmdline" | cut -c1-160; } 2>/dev/null)
     case $name in *viv-supervisor* | *viv-guest* | *vivd* | runsc* | */runsc* | runc* ) echo "process ${pid#/proc/} $name" ;; esac
   done
 }
