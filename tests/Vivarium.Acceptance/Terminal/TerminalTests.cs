@@ -33,8 +33,9 @@ public sealed class TerminalTests(PrivateBaseDaemon daemon) : VivTest(daemon)
     public async Task Ctrl_C_interrupts_the_command_and_not_the_session(string runtime)
     {
         await using var terminal = await ShellAsync(runtime, 80, 24);
-        await terminal.TypeAsync("sleep 1000; echo code $?\r");
-        await terminal.ExpectAsync("echo code");
+        // The command says that it runs: an echo of what was typed comes before the shell has started anything.
+        await terminal.TypeAsync("sh -c 'echo started-$((1+1)); exec sleep 1000'; echo code $?\r");
+        await terminal.ExpectAsync("started-2");
         await terminal.TypeAsync("\u0003");
         await terminal.ExpectAsync(Prompt);
         await terminal.TypeAsync("echo still-$((1+1))-here\r");
@@ -46,12 +47,12 @@ public sealed class TerminalTests(PrivateBaseDaemon daemon) : VivTest(daemon)
     public async Task Job_control_stops_and_goes_on()
     {
         await using var terminal = await ShellAsync("container", 80, 24);
-        await terminal.TypeAsync("sleep 1000\r");
-        await terminal.ExpectAsync("sleep 1000");
+        await terminal.TypeAsync("sh -c 'echo started-$((1+1)); exec sleep 1000'\r");
+        await terminal.ExpectAsync("started-2");
         await terminal.TypeAsync("\u001a");
         await terminal.ExpectAsync("Stopped");
         await terminal.TypeAsync("jobs; bg; fg\r");
-        await terminal.ExpectAsync("Stopped.*sleep 1000.*sleep 1000 &.*sleep 1000");
+        await terminal.ExpectAsync("Stopped.*sleep 1000.*sleep 1000' &.*sleep 1000");
         await terminal.TypeAsync("\u0003");
         await terminal.ExpectAsync(Prompt);
         await ExitAsync(terminal, 0);

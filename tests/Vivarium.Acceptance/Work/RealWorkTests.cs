@@ -7,13 +7,13 @@ namespace Vivarium.Acceptance.Work;
 [Collection(BaseCollection.Name)]
 public sealed class RealWorkTests(PrivateBaseDaemon daemon) : VivTest(daemon)
 {
-    // Modules of the standard library's own tests: files, processes, signals, threads, sockets on loopback, memory, numbers, text, archives, databases.
+    // Modules of the standard library's own tests that pass on both runtimes (gVisor lacks out-of-band data and file leases): files, processes, signals, threads, sockets on loopback, memory, numbers, text, archives, databases.
     private static readonly string[] PythonTests =
     [
         "test_json", "test_re", "test_dict", "test_list", "test_set", "test_unicode", "test_bytes", "test_int", "test_float", "test_decimal", "test_calendar",
         "test_glob", "test_shutil", "test_tempfile", "test_pathlib", "test_gzip", "test_zlib", "test_hashlib",
-        "test_csv", "test_configparser", "test_pickle", "test_struct", "test_mmap", "test_select", "test_epoll",
-        "test_subprocess", "test_threading", "test_queue", "test_asyncore", "test_fcntl", "test_pty", "test_pipes",
+        "test_csv", "test_configparser", "test_pickle", "test_struct", "test_mmap", "test_select",
+        "test_subprocess", "test_threading", "test_queue", "test_pty", "test_pipes",
         "test_generators", "test_contextlib", "test_dataclasses", "test_functools", "test_itertools", "test_collections", "test_heapq", "test_random",
         "test_textwrap", "test_unicodedata", "test_urlparse", "test_uuid", "test_xml_etree", "test_html", "test_argparse", "test_ast", "test_tokenize",
     ];
@@ -29,7 +29,7 @@ public sealed class RealWorkTests(PrivateBaseDaemon daemon) : VivTest(daemon)
             git config --global --add safe.directory '*'
             git config --global user.email a@b.c && git config --global user.name A
             git clone -q /srv/origin /root/work && cd /root/work
-            python3 -m unittest -q
+            PYTHONDONTWRITEBYTECODE=1 python3 -m unittest -q
             echo change >>README && git commit -qam "Change it" && git push -q origin HEAD:refs/heads/changed
             git -C /srv/origin log --oneline changed | wc -l
             git fsck --full >/dev/null && git status --porcelain
@@ -68,12 +68,12 @@ public sealed class RealWorkTests(PrivateBaseDaemon daemon) : VivTest(daemon)
     [Theory, MemberData(nameof(Runtimes))]
     public async Task Python_passes_a_good_part_of_its_own_tests(string runtime)
     {
-        await using var box = await Daemon.CreateAsync("--runtime", runtime, "--memory", "1GiB", "-v", "/usr/lib/python3.11/test:/opt/tests/test:ro");
+        await using var box = await Daemon.CreateAsync("--runtime", runtime, "--memory", "1GiB", "-v", "/usr/lib/python3.11/test:/usr/lib/python3.11/test:ro");
         var result = await Viv.TryAsync(new VivCall
         {
             Arguments =
             [
-                "exec", "-e", "PYTHONPATH=/opt/tests", "-w", "/tmp", box.Id, "--",
+                "exec", "-w", "/tmp", box.Id, "--",
                 "python3", "-m", "test", "-j2", "--timeout", "100", .. PythonTests,
             ],
             Timeout = TimeSpan.FromSeconds(280),
