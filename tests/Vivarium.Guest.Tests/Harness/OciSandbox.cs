@@ -118,7 +118,8 @@ internal sealed class OciSandbox : IAsyncDisposable
         };
         if (!gvisor)
         {
-            config["linux"]!["cgroupsPath"] = $"/viv-guest-test/{Guid.NewGuid():N}";
+            // One level: the engine removes what it made, and a parent would stay behind.
+            config["linux"]!["cgroupsPath"] = $"/viv-guest-test-{Guid.NewGuid():N}";
         }
 
         return config;
