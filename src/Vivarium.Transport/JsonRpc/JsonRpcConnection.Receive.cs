@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Vivarium.Wire.Errors;
 
@@ -178,8 +179,21 @@ public sealed partial class JsonRpcConnection
         _ = ServeAsync(handler!, new JsonRpcCall(this, method, id), message, cancellation!);
     }
 
+    /// <summary>Frees the id of a request that is about to be answered; returns the key it is kept under until it has been. No JSON text begins with a space.</summary>
+    private string Release(string id, CancellationTokenSource cancellation)
+    {
+        lock (_gate)
+        {
+            _serving.Remove(id);
+            var key = string.Create(CultureInfo.InvariantCulture, $" {++_answers}");
+            _serving.Add(key, cancellation);
+            return key;
+        }
+    }
+
     private async Task ServeAsync(JsonRpcDispatcher.Handler handler, JsonRpcCall call, JsonDocument message, CancellationTokenSource cancellation)
     {
+        var key = call.Id!;
         try
         {
             Lines.JsonLine answer;
@@ -199,6 +213,8 @@ public sealed partial class JsonRpcConnection
                 answer = JsonRpcMessages.Error(call.Id, ErrorCodes.ToJsonRpc(ErrorCodes.Parse(info.Code)), info);
             }
 
+            // Whoever reads the answer may use the id again at once, before we get to the end of this method; still it counts as served only then.
+            key = Release(call.Id!, cancellation);
             using (answer)
                 await SendAsync(answer).ConfigureAwait(false);
         }
@@ -211,7 +227,7 @@ public sealed partial class JsonRpcConnection
             message.Dispose();
             lock (_gate)
             {
-                _serving.Remove(call.Id!);
+                _serving.Remove(key);
                 if (_serving.Count == 0)
                     _allServed?.TrySetResult();
             }

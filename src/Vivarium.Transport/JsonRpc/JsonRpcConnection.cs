@@ -27,6 +27,7 @@ public sealed partial class JsonRpcConnection : IAsyncDisposable
     private TaskCompletionSource? _allServed;
     private VivariumException? _failure;
     private long _lastId;
+    private long _answers;
     private int _started;
 
     /// <summary>Wraps a stream (which it owns from now on). Nothing is read before <see cref="Start"/> or <see cref="RunAsync"/>.</summary>
