@@ -69,6 +69,17 @@ public sealed class HostileClientTests(SharedDaemon shared) : IClassFixture<Shar
     }
 
     [Fact]
+    public async Task An_id_may_be_used_again_as_soon_as_it_is_answered()
+    {
+        using var socket = await ConnectAsync();
+        for (var i = 0; i < 2000; i++)
+        {
+            await SendAsync(socket, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"system.version\"}\n");
+            Assert.Contains("\"result\"", await ReadLineAsync(socket), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_thousand_connections_are_served_and_cost_nothing_afterwards()
     {
         await Daemon.ListAsync();
