@@ -206,6 +206,7 @@ public sealed class GuestClientTests
             if (_read)
                 return ValueTask.FromException<int>(new IOException("the disk is gone"));
             _read = true;
+            buffer.Span[..3].Clear();
             return new(3);
         }
     }
