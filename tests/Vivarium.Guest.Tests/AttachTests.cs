@@ -83,6 +83,19 @@ public sealed class AttachTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_stuck_reader_does_not_hide_the_end_of_its_process()
+    {
+        await using var stuck = await ExecConnection.OpenAsync(_guest, new ExecRequest { Argv = ["sh", "-c", "yes"], Tag = "stuck" });
+        var kill = ControlLine.Of(ControlType.KillProcess, new KillProcessPayload { Tag = "stuck", Signal = 9 }, GuestJson.Default.KillProcessPayload);
+        Assert.Contains("\"ok\":true", await _guest.AskAsync(kill), StringComparison.Ordinal);
+        await using var other = await AttachAsync(new ExecAttach { Tag = "stuck", Offset = -1 });
+        await other.FinishAsync(TimeSpan.FromSeconds(10));
+        Assert.Equal(9, other.Exit!.Signal);
+        await stuck.FinishAsync();
+        Assert.Equal(9, stuck.Exit!.Signal);
+    }
+
+    [Fact]
     public async Task Only_looking_cannot_type()
     {
         await using var first = await ExecConnection.OpenAsync(_guest, new ExecRequest { Argv = ["cat"], Stdin = true, KillOnDisconnect = true });

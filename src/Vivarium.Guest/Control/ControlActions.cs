@@ -11,6 +11,8 @@ namespace Vivarium.Guest.Control;
 internal sealed class ControlActions(GuestContext context, Action<string> shutdown)
 {
     private static readonly string[] Capabilities = ["exec", "pty", "attach", "stats", "processes", "quiesce", "resumed", "oom", "files", "watch", "streams", "forward"];
+    private const long FullBelowBytes = 64 * 1024;
+
     private static readonly TimeSpan SyncDeadline = TimeSpan.FromSeconds(30);
 
     /// <summary>The state machine the host sees.</summary>
@@ -46,12 +48,26 @@ internal sealed class ControlActions(GuestContext context, Action<string> shutdo
         };
     }
 
-    /// <summary>Answer to <c>get_health</c>.</summary>
-    public HealthPayload Health() => new()
+    /// <summary>Answer to <c>get_health</c>. Looks at what can be wrong now: nothing is polled in between.</summary>
+    public HealthPayload Health()
     {
-        State = Lifecycle.State,
-        UptimeSeconds = (long)TimeProvider.System.GetElapsedTime(context.StartTimestamp).TotalSeconds,
-    };
+        const string Disk = "disk";
+        var root = new DriveInfo("/");
+        if (root.IsReady && root.AvailableFreeSpace < FullBelowBytes)
+        {
+            Lifecycle.Trouble(Disk, $"the root file system is full: {root.AvailableFreeSpace} bytes left");
+        }
+        else
+        {
+            Lifecycle.Mended(Disk);
+        }
+
+        return new HealthPayload
+        {
+            State = Lifecycle.State,
+            UptimeSeconds = (long)TimeProvider.System.GetElapsedTime(context.StartTimestamp).TotalSeconds,
+        };
+    }
 
     /// <summary>Answer to <c>stats</c>.</summary>
     public GuestStats Stats() => GuestStatistics.Read(context);

@@ -53,7 +53,7 @@ internal sealed class ProcessLauncher(GuestContext context)
         ChildProcess child;
         try
         {
-            child = Spawn(options with { Fds = channels.Mappings });
+            child = Spawn(options with { Fds = channels.Mappings }, anyDirectory: request.Cwd is null && context.Settings.DefaultCwd is null);
         }
         catch (SpawnException e)
         {
@@ -76,7 +76,7 @@ internal sealed class ProcessLauncher(GuestContext context)
         return new ManagedProcess(start, child, context.Oom, onExited);
     }
 
-    private static ChildProcess Spawn(SpawnOptions options)
+    private static ChildProcess Spawn(SpawnOptions options, bool anyDirectory)
     {
         try
         {
@@ -85,8 +85,26 @@ internal sealed class ProcessLauncher(GuestContext context)
         catch (SpawnException e) when (e is { Step: SpawnStep.Execute, Errno: Errno.ENOEXEC })
         {
             // A script without a first line that says what runs it: by old custom the shell does (execvp(3)).
-            return ChildProcess.Start(options with { FileName = FallbackShell, Argv = [FallbackShell, options.FileName, .. options.Argv.Skip(1)] });
+            return ChildProcess.Start(options with { FileName = FallbackShell, Argv = [FallbackShell, Locate(options), .. options.Argv.Skip(1)] });
         }
+        catch (SpawnException e) when (e.Step == SpawnStep.WorkingDirectory && anyDirectory)
+        {
+            // Nobody asked for the home directory, and this user may not enter it; a login would go on in the root too.
+            return Spawn(options with { Cwd = "/" }, anyDirectory: false);
+        }
+    }
+
+    /// <summary>The file a name without slash stands for in the new process's PATH.</summary>
+    private static string Locate(SpawnOptions options)
+    {
+        if (options.FileName.Contains('/', StringComparison.Ordinal))
+        {
+            return options.FileName;
+        }
+
+        const string Variable = "PATH=";
+        var path = options.Env.FirstOrDefault(static entry => entry.StartsWith(Variable, StringComparison.Ordinal))?[Variable.Length..] ?? SpawnOptions.DefaultPath;
+        return path.Split(':').Select(directory => Path.Combine(directory, options.FileName)).FirstOrDefault(File.Exists) ?? options.FileName;
     }
 
     private static (string File, IReadOnlyList<string> Argv) Command(ExecRequest request, UserIdentity user)

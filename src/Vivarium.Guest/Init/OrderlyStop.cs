@@ -41,6 +41,12 @@ internal static class OrderlyStop
         var clock = TimeProvider.System;
         var start = clock.GetTimestamp();
         Signal(context, running, Signals.SIGTERM);
+        foreach (var process in running.Where(static process => process.HasTerminal))
+        {
+            // An interactive shell does not mind SIGTERM; that its terminal goes away it does.
+            process.SignalGroup(Signals.SIGHUP);
+        }
+
         while (AnyLeft(context, running) && clock.GetElapsedTime(start) < grace)
         {
             await Task.Delay(Poll, clock, CancellationToken.None);

@@ -1,6 +1,7 @@
 using Vivarium.Guest.Init;
 using Vivarium.Transport;
 using Vivarium.Transport.Yamux;
+using Vivarium.Wire.Errors;
 
 namespace Vivarium.Guest.Ports;
 
@@ -52,7 +53,7 @@ internal sealed class PortDispatcher
         catch (Exception e)
         {
             // A connection that breaks is daily life; a defect of ours shows here too, so the console gets one line.
-            if (e is not (OperationCanceledException or IOException or InvalidDataException or ObjectDisposedException))
+            if (e is not (OperationCanceledException or IOException or InvalidDataException or ObjectDisposedException or VivariumException { Code: ErrorCode.Unavailable }))
             {
                 ConsoleLog.Write($"port {entry.Handler.Port}: {e.GetType().Name}: {e.Message}");
             }

@@ -31,6 +31,7 @@ internal sealed class ManagedProcess
         _start = start;
         _child = child;
         _oom = oom;
+        Output.Begin();
         _ = WatchAsync(onExited);
     }
 

@@ -9,8 +9,16 @@ namespace Vivarium.Guest.Processes;
 /// </summary>
 internal sealed class OutputLog
 {
-    /// <summary>Bytes of output kept per process.</summary>
-    public const int Capacity = 1024 * 1024;
+    /// <summary>Bytes of output kept for one process while few run.</summary>
+    public const int MaxCapacity = 1024 * 1024;
+
+    /// <summary>Bytes kept for one process however many run.</summary>
+    private const int MinCapacity = 64 * 1024;
+
+    /// <summary>Bytes for all that run together, as long as each gets its least.</summary>
+    private const int SharedCapacity = 16 * 1024 * 1024;
+
+    private static int running;
 
     private readonly Lock _gate = new();
     private readonly List<OutputCursor> _cursors = [];
@@ -18,6 +26,7 @@ internal sealed class OutputLog
     private OutputBlock? _oldest;
     private OutputBlock? _newest;
     private long _end;
+    private bool _counted;
     private bool _ended;
 
     /// <summary>Bytes kept now.</summary>
@@ -43,6 +52,8 @@ internal sealed class OutputLog
             }
         }
     }
+
+    private static int Capacity => Math.Clamp(SharedCapacity / Math.Max(1, Volatile.Read(ref running)), MinCapacity, MaxCapacity);
 
     private long HeldNow => _oldest is null ? 0 : _end - _oldest.StartOffset;
 
@@ -148,11 +159,30 @@ internal sealed class OutputLog
         return count;
     }
 
+    /// <summary>Says that its process runs: it takes part in sharing the memory.</summary>
+    public void Begin()
+    {
+        lock (_gate)
+        {
+            if (!_counted)
+            {
+                _counted = true;
+                Interlocked.Increment(ref running);
+            }
+        }
+    }
+
     /// <summary>Says that no more output will be reported before the exit.</summary>
     public void End()
     {
         lock (_gate)
         {
+            if (_counted)
+            {
+                _counted = false;
+                Interlocked.Decrement(ref running);
+            }
+
             _ended = true;
             foreach (var cursor in _cursors)
             {
@@ -216,7 +246,7 @@ internal sealed class OutputLog
         }
     }
 
-    /// <summary>Gives up all output but the newest bytes, sent or not; for bounding the memory of ended processes.</summary>
+    /// <summary>Gives up all output but the newest bytes and what a reader still needs; for bounding the memory of ended processes.</summary>
     public void Shrink(int keep)
     {
         lock (_gate)
@@ -251,6 +281,21 @@ internal sealed class OutputLog
 
     /// <summary>The first byte a reader that holds back has not got yet; the end when there is none.</summary>
     private long SlowestHolder()
+    {
+        var slowest = _end;
+        foreach (var cursor in _cursors)
+        {
+            if (cursor.HoldsBack && cursor.Offset < slowest)
+            {
+                slowest = cursor.Offset;
+            }
+        }
+
+        return slowest;
+    }
+
+    /// <summary>Where the slowest reader that holds back stands.</summary>
+    private long SlowestNow()
     {
         var slowest = _end;
         foreach (var cursor in _cursors)

@@ -10,6 +10,7 @@ internal sealed class OutputPump
 {
     private const int LargePipe = 1024 * 1024;
     private const int LargeRead = 48 * 1024;
+    private const int TerminalLeftover = 64 * 1024;
 
     private readonly PolledFd _source;
     private readonly byte _channel;
@@ -63,16 +64,21 @@ internal sealed class OutputPump
             await _source.WaitReadableAsync();
             while (true)
             {
-                if (_log.Room() == 0)
-                {
-                    await _room.WaitAsync();
-                    continue;
-                }
-
                 var available = _source.Available();
                 if (_leaderEnded && _leftover < 0)
                 {
-                    _leftover = _terminal ? long.MaxValue : Math.Max(0, available);
+                    _leftover = _terminal ? TerminalLeftover : Math.Max(0, available);
+                    if (_leftover == 0)
+                    {
+                        _drained.TrySetResult();
+                    }
+                }
+
+                // What a dead process left is taken in whether or not its readers keep up: its end must not wait for them.
+                if (_leftover <= 0 && _log.Room() == 0)
+                {
+                    await _room.WaitAsync();
+                    continue;
                 }
 
                 var count = _log.ReadFrom(_source, _channel, available);

@@ -9,7 +9,7 @@ namespace Vivarium.Guest.Processes;
 internal sealed class StdinQueue(PolledFd sink, bool terminal, GvisorTerminal? keys = null)
 {
     /// <summary>Bytes queued before the sender has to wait.</summary>
-    public const int Bound = 1024 * 1024;
+    public const int Bound = 512 * 1024;
 
     private const byte EndOfTransmission = 4;
 

@@ -232,7 +232,7 @@ public abstract class RuntimeConformance
         await using var rig = await StartedAsync();
         var stream = await rig.Runtime.ConnectAsync(GuestPort.Exec, CancellationToken.None);
         await using var bomb = await Transport.Guest.ExecClient.StartAsync(
-            stream, new ExecRequest { Argv = ["/bin/sh", "-c", "while :; do sleep 100 & done"] }, CancellationToken.None);
+            stream, new ExecRequest { Argv = ["/bin/sh", "-c", "b() { b | b & }; b; sleep 100"] }, CancellationToken.None);
         var most = 0;
         await Eventually.True(
             async () =>
