@@ -49,7 +49,12 @@ internal static class InitDuties
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         var directory = Environment.GetEnvironmentVariable("VIV_RUN_DIR")
             ?? (isInit ? "/run/vivarium" : $"/dev/shm/viv-guest-{Guid.NewGuid():N}");
-        Try("make the run directory", () => Directory.CreateDirectory(directory, OwnerWrites));
+        if (isInit)
+        {
+            Try("make the run directory", () => Directory.CreateDirectory(directory, OwnerWrites));
+        }
+
+        // On a shared machine it is made when something is put there: an agent that is killed then leaves nothing.
         return directory;
     }
 
