@@ -64,6 +64,7 @@ build_projects() {
 open_run() {
   run_word=vt$$
   run_dir=$(mktemp -d "/tmp/$run_word.XXXX") || exit 125
+  chmod 711 "$run_dir" # tests act as other users below it
   mkdir -p artifacts/test-results && rm -f artifacts/test-results/*
   export TMPDIR=$run_dir VIVARIUM_TEST_RUN=$run_word VIVARIUM_TEST_CACHE=${VIVARIUM_TEST_CACHE:-/var/cache/vivarium-tests}
   machine_state >"$run_dir/before"

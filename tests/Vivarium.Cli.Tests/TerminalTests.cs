@@ -150,6 +150,9 @@ public sealed class TerminalTests
 
         public Screen(int columns, int rows)
         {
+            // A terminal says what it is; the machine the tests run on may have none.
+            Environment.SetEnvironmentVariable("TERM", "xterm-256color");
+            Environment.SetEnvironmentVariable("NO_COLOR", null);
             (_controller, _terminal) = Pty.Open(columns, rows);
             new Thread(Collect) { IsBackground = true }.Start();
         }
