@@ -178,11 +178,29 @@ internal sealed class TestDaemon : IAsyncDisposable
         Assert.Equal(0, await StopAsync());
         foreach (var cgroup in Cgroups("supervisors").Concat(Cgroups(string.Empty)))
         {
-            Directory.Delete(cgroup);
+            // The kernel lets go of an ended process's cgroup a moment after the process has been collected.
+            await Eventually.True(() => Removed(cgroup));
         }
 
         await leaks.AssertNothingNewAsync();
         Directory.Delete(Root, recursive: true);
+    }
+
+    private static bool Removed(string cgroup)
+    {
+        try
+        {
+            Directory.Delete(cgroup);
+            return true;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     private IEnumerable<string> Below(string name) =>

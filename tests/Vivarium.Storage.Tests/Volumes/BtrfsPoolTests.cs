@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Vivarium.Linux.Btrfs;
 using Vivarium.Linux.Mounts;
 using Vivarium.Volumes;
@@ -187,38 +186,5 @@ public sealed class BtrfsPoolTests
         }
 
         Directory.Delete(directory, true);
-    }
-
-    [Fact]
-    public async Task A_clone_costs_little_more_than_the_system_call()
-    {
-        await using var fixture = await StoreFixture.OpenAsync("btrfs");
-        var store = fixture.Store;
-        await fixture.TemplateAsync("t", ("a", "x"));
-        var raw = new List<double>();
-        var ours = new List<double>();
-        var removals = new List<double>();
-        for (var i = 0; i < 30; i++)
-        {
-            var start = Stopwatch.GetTimestamp();
-            Subvolume.Snapshot(store.PathOf(VolumeKind.Template, "t"), store.PathOf(VolumeKind.Sandbox, $"raw{i}"), false);
-            raw.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            start = Stopwatch.GetTimestamp();
-            await store.CloneAsync(VolumeKind.Template, "t", VolumeKind.Sandbox, $"s{i}", Token);
-            ours.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-            start = Stopwatch.GetTimestamp();
-            await store.DeleteAsync(VolumeKind.Sandbox, $"s{i}", Token);
-            removals.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-        }
-
-        TestContext.Current.TestOutputHelper!.WriteLine($"snapshot ioctl {Median(raw):0.00} ms, clone {Median(ours):0.00} ms, delete {Median(removals):0.00} ms");
-        Assert.True(Median(ours) < (Median(raw) * 2) + 2, $"raw {Median(raw):0.00} ms, ours {Median(ours):0.00} ms");
-        Assert.True(Median(removals) < 20, $"delete {Median(removals):0.00} ms");
-    }
-
-    private static double Median(List<double> values)
-    {
-        values.Sort();
-        return values[values.Count / 2];
     }
 }
