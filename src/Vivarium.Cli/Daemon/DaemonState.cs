@@ -31,7 +31,7 @@ internal static class DaemonState
         using var progress = new Progress(call.Messages, "stopping the daemon", quiet: false);
         try
         {
-            host.Call(HostMethod.Shutdown, new ShutdownParams { Unmount = unmount }, HostJson.Default.ShutdownParams, HostJson.Default.Empty);
+            host.Call(HostMethod.Shutdown, new ShutdownParams { Unmount = unmount ? true : null }, HostJson.Default.ShutdownParams, HostJson.Default.Empty);
         }
         catch (VivariumException e) when (e.Code == ErrorCode.Unavailable)
         {

@@ -19,7 +19,7 @@ internal sealed partial class ApiMethods
         .Method(HostMethod.Config, HostJson.Default.Empty, HostJson.Default.ConfigReply, (_, _, _) => new(host.Reports.Config()))
         .Method(HostMethod.Shutdown, HostJson.Default.ShutdownParams, HostJson.Default.Empty, async (p, _, token) =>
         {
-            if (p.Unmount)
+            if (p.Unmount == true)
             {
                 await host.UnmountPoolAsync(token).ConfigureAwait(false);
             }

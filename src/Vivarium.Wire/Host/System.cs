@@ -4,7 +4,7 @@ namespace Vivarium.Wire.Host;
 public sealed record ShutdownParams
 {
     /// <summary>Also take the pool off its mount point and loop device; refused (failed_precondition, <c>pool_busy</c>) while sandboxes use it.</summary>
-    public bool Unmount { get; init; }
+    public bool? Unmount { get; init; }
 }
 
 /// <summary>Answer to <c>system.version</c>.</summary>
