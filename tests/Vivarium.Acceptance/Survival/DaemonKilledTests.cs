@@ -30,7 +30,7 @@ public sealed class DaemonKilledTests(PrivateDaemon daemon) : VivTest(daemon), I
             Assert.All(before, info => Assert.True(Signals.Send(info.GetProperty("supervisor_pid").GetInt32(), 0), "the supervisor lives"));
             await Daemon.StartAsync();
 
-            await Eventually.HoldsAsync(async () => (await Daemon.ListAsync()).Count(s => s.GetProperty("state").GetString() == "running") == boxes.Count, TimeSpan.FromSeconds(10), "all are running again");
+            await Eventually.HoldsAsync(async () => (await Daemon.ListAsync()).Count(IsAttached) == boxes.Count, TimeSpan.FromSeconds(10), "all are running again");
             var after = await Task.WhenAll(boxes.Select(b => b.ShowAsync()));
             Assert.Equal(before.Select(Identity), after.Select(Identity));
             foreach (var box in boxes)
@@ -56,6 +56,7 @@ public sealed class DaemonKilledTests(PrivateDaemon daemon) : VivTest(daemon), I
         {
             await Daemon.KillAsync();
             Assert.Equal("42\n", (await box.ShAsync("cat /root/answer")).Stdout);
+            await Eventually.HoldsAsync(async () => (await Daemon.ListAsync()).All(IsAttached), TimeSpan.FromSeconds(10), "it is attached again");
             Assert.Equal(identity, Identity(Assert.Single(await Daemon.ListAsync())));
         }
     }
@@ -98,6 +99,10 @@ public sealed class DaemonKilledTests(PrivateDaemon daemon) : VivTest(daemon), I
             }
         }
     }
+
+    // A new daemon shows what the record says at once, and the supervisor's pid when it has found it again.
+    private static bool IsAttached(JsonElement info) =>
+        info.GetProperty("state").GetString() == "running" && info.GetProperty("supervisor_pid").GetInt32() != 0;
 
     private static string Identity(JsonElement info) =>
         $"{info.GetProperty("id")} {info.GetProperty("name")} {info.GetProperty("boot_id")} {info.GetProperty("supervisor_pid")} {info.GetProperty("created_unix_ms")}";
