@@ -80,7 +80,6 @@ internal sealed class ControlActions(GuestContext context, Action<string> shutdo
     {
         var path = Path.Combine(context.RunDirectory, "config");
         var temporary = path + ".new";
-        Directory.CreateDirectory(context.RunDirectory);
         File.Delete(temporary);
         using (var file = new FileStream(temporary, new FileStreamOptions
         {

@@ -49,12 +49,7 @@ internal static class InitDuties
             | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         var directory = Environment.GetEnvironmentVariable("VIV_RUN_DIR")
             ?? (isInit ? "/run/vivarium" : $"/dev/shm/viv-guest-{Guid.NewGuid():N}");
-        if (isInit)
-        {
-            Try("make the run directory", () => Directory.CreateDirectory(directory, OwnerWrites));
-        }
-
-        // On a shared machine it is made when something is put there: an agent that is killed then leaves nothing.
+        Try("make the run directory", () => Directory.CreateDirectory(directory, OwnerWrites));
         return directory;
     }
 

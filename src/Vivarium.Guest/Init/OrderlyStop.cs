@@ -30,7 +30,7 @@ internal static class OrderlyStop
                 ConsoleLog.Write($"'{busy}' is busy and stays mounted");
             }
         });
-        if (!context.IsInit && Directory.Exists(context.RunDirectory))
+        if (!context.IsInit)
         {
             await BoundedAsync("remove the run directory", () => Directory.Delete(context.RunDirectory, recursive: true));
         }
