@@ -94,8 +94,14 @@ public sealed partial class OperationRegistry(TimeProvider time, ILogger<Operati
             operation.End(Operation.Succeeded, null);
             return result;
         }
-        catch (OperationCanceledException e) when (operation.Token.IsCancellationRequested)
+        catch (Exception e) when (operation.Token.IsCancellationRequested)
         {
+            // Cutting work short shows as whatever the cut part says: a stream that ended, a supervisor that went. The answer is what was asked for.
+            if (e is not OperationCanceledException)
+            {
+                LogFailed(e, operation.Id, operation.Info.Kind);
+            }
+
             var error = new VivariumException(ErrorCode.Canceled, $"{operation.Info.Kind} was canceled", null, "canceled", e);
             operation.End(Operation.Canceled, error.ToInfo(operation.Id));
             throw Mark(error, operation.Id);
