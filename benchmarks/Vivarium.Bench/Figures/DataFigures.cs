@@ -47,8 +47,8 @@ internal static class DataFigures
             {
                 var (ours, peer) = await Samples.SideBySideAsync(
                     count,
-                    () => host.VivQuietAsync("exec", sandbox.Name, "--", "head", "-c", $"{StreamBytes}", "/dev/zero"),
-                    () => ShellAsync($"head -c {StreamBytes} /dev/zero | cat > /dev/null"));
+                    () => host.VivQuietAsync("exec", sandbox.Name, "--", "dd", "if=/dev/zero", "bs=1M", $"count={StreamBytes >> 20}", "status=none"),
+                    () => ShellAsync($"dd if=/dev/zero bs=1M count={StreamBytes >> 20} status=none | cat > /dev/null"));
                 results.Add(new Result($"stdout-1g-{runtime}", "ms", ours, "cat", peer, runtime == "container" ? 4 : null, count));
             }
             finally
