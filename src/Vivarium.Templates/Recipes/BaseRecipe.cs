@@ -64,7 +64,7 @@ internal sealed class BaseRecipe(TemplateOptions options) : ITemplateRecipe
             {
                 Env = AptConfiguration.Environment(options.PackageCache), Timeout = Deadline, MaxOutputBytes = 64 * 1024, OnOutput = reading.Take, DieWithParent = true,
             };
-            var made = await ChildRun.RunAsync("unshare", arguments, run, cancellationToken).ConfigureAwait(false);
+            var made = await ChildRun.RunAsync(BuildNamespace.Program, arguments, run, cancellationToken).ConfigureAwait(false);
             if (!made.Succeeded)
             {
                 throw Failure(made, reading.Errors);
@@ -88,7 +88,7 @@ internal sealed class BaseRecipe(TemplateOptions options) : ITemplateRecipe
             cancellationToken).ConfigureAwait(false);
         List<string> arguments =
         [
-            "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--",
+            .. BuildNamespace.Arguments(root),
             "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", "--verbose", $"--include={string.Join(',', Packages)}",
             $"--hook-dir={MergedUsrHook}", "--skip=download/empty", "--skip=essential/unlink", $"--aptopt={aptOptions}",
             .. DpkgOptions.Select(option => $"--dpkgopt={option}"),
