@@ -1,3 +1,4 @@
+using Vivarium.Linux.Files;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Runtimes.Cgroups;
@@ -28,13 +29,22 @@ internal static class WorkCgroup
     public static bool Possible(CgroupHierarchies hierarchies) => Array.TrueForAll(Controllers, hierarchies.V1.ContainsKey);
 
     /// <summary>Makes it, with the sandbox's cgroup above where that is missing, and returns its directory for each controller.</summary>
-    public static IReadOnlyDictionary<string, string> Create(CgroupHierarchies hierarchies, string path, ResourceSpec limits)
+    /// <param name="hierarchies">Of this machine.</param>
+    /// <param name="path">The sandbox's cgroup.</param>
+    /// <param name="limits">The sandbox's limits.</param>
+    /// <param name="owner">Host id of the sandbox's root, who must be able to join; null when it is the host's root.</param>
+    public static IReadOnlyDictionary<string, string> Create(CgroupHierarchies hierarchies, string path, ResourceSpec limits, uint? owner = null)
     {
         Dictionary<string, string> directories = [];
         foreach (var controller in Controllers)
         {
             var directory = $"{hierarchies.V1[controller]}{path}/{Name}";
             Directory.CreateDirectory(directory);
+            if (owner is { } root)
+            {
+                FileChanges.Chown($"{directory}/cgroup.procs", root, root);
+            }
+
             directories.Add(controller, directory);
         }
 

@@ -100,16 +100,18 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
         File.Delete(pidFile);
         var hierarchies = CgroupHierarchies.Current;
         var work = engine.JoinsWorkCgroup && WorkCgroup.Possible(hierarchies)
-            ? WorkCgroup.Create(hierarchies, spec.CgroupPath, spec.Resources)
+            ? WorkCgroup.Create(hierarchies, spec.CgroupPath, spec.Resources, spec.IdRange?.First)
             : new Dictionary<string, string>();
         limits = spec.Resources;
-        OciBundle.Write(bundle, options, engine, new OciPlacement { RootPath = spec.RootPath, WorkCgroups = work });
+        var mapped = MappedRoot.Plan(spec);
+        var seen = mapped?.Staged ?? spec;
+        OciBundle.Write(bundle, options with { Spec = seen }, engine, new OciPlacement { RootPath = seen.RootPath, WorkCgroups = work });
         if (engine.IgnoresCgroups)
         {
             cgroup.Create(spec.Resources);
         }
 
-        launcher = ChildProcess.Start(new SpawnOptions
+        var program = new SpawnOptions
         {
             FileName = engine.Path,
             Argv = engine.Run(state, bundle, pidFile, spec.SandboxId),
@@ -117,7 +119,8 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             Fds = pipes.ChildDescriptors,
             NewSession = true,
             CgroupDirectories = engine.IgnoresCgroups ? cgroup.Directories : null,
-        });
+        };
+        launcher = mapped is null ? ChildProcess.Start(program) : mapped.Run(() => ChildProcess.Start(program));
         pipes.CloseChildEnds();
 
         var exit = await launcher.Exited.WaitAsync(StartDeadline, cancellationToken).ConfigureAwait(false);

@@ -111,12 +111,19 @@ public sealed class EngineProbe(EngineProbeOptions options)
         {
             var engine = new OciEngine(candidate.Engine, candidate.Path, settings) { SwapAccounted = CgroupHierarchies.Current.AccountsSwap };
             var started = TimeProvider.System.GetTimestamp();
-            var failure = await EngineTrial.RunAsync(engine, options, cancellationToken).ConfigureAwait(false);
+            var failure = await EngineTrial.RunAsync(engine, options, userNamespace: false, cancellationToken).ConfigureAwait(false);
             if (failure is null)
             {
                 var milliseconds = TimeProvider.System.GetElapsedTime(started).TotalMilliseconds;
-                var detail = $"a trial container ran in {milliseconds:0} ms{description} (cgroups {CgroupHierarchies.Current.Layout})";
-                return (key, Works(candidate, version, detail, settings, userNamespaces: false));
+                var refusal = candidate.Engine == "runsc" ? "" : await EngineTrial.RunAsync(engine, options, userNamespace: true, cancellationToken).ConfigureAwait(false);
+                var ids = refusal switch
+                {
+                    null => ", user namespaces work",
+                    "" => "",
+                    _ => $", user namespaces do not: {refusal}",
+                };
+                var detail = $"a trial container ran in {milliseconds:0} ms{description} (cgroups {CgroupHierarchies.Current.Layout}{ids})";
+                return (key, Works(candidate, version, detail, settings, userNamespaces: refusal is null));
             }
 
             failures.Add(failure);

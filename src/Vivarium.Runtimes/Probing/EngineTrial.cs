@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Vivarium.Linux;
 using Vivarium.Linux.Processes;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Runtimes.Ledger;
@@ -14,9 +15,14 @@ namespace Vivarium.Runtimes.Probing;
 internal static class EngineTrial
 {
     private const string ExpectedWord = "viv-guest";
+    private static readonly IdRange TrialRange = new() { First = 0x0FFF_0000, Count = 65_536 };
 
     /// <summary>Null when it worked, else what went wrong in one line.</summary>
-    public static async Task<string?> RunAsync(OciEngine engine, EngineProbeOptions options, CancellationToken cancellationToken)
+    /// <param name="engine">The engine with the settings to try.</param>
+    /// <param name="options">Where and how long.</param>
+    /// <param name="userNamespace">With a user namespace over an id-mapped root.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<string?> RunAsync(OciEngine engine, EngineProbeOptions options, bool userNamespace, CancellationToken cancellationToken)
     {
         var id = RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", 20);
         var directory = Path.Combine(options.WorkDirectory, $"probe-{id}");
@@ -26,8 +32,14 @@ internal static class EngineTrial
         ledger.Add(new LedgerEntry(LedgerKind.Cgroup, cgroupPath));
         try
         {
-            var spec = Specification(engine, options, id, directory, cgroupPath);
-            OciBundle.Write(directory, new RuntimeStartOptions { Spec = spec, StateDirectory = directory, Token = "", Console = Stream.Null }, engine, new OciPlacement { RootPath = spec.RootPath, AgentArguments = ["version"] });
+            var spec = Specification(engine, options, id, directory, cgroupPath) with { IdRange = userNamespace ? TrialRange : null };
+            var mapped = MappedRoot.Plan(spec);
+            var seen = mapped?.Staged ?? spec;
+            OciBundle.Write(
+                directory,
+                new RuntimeStartOptions { Spec = seen, StateDirectory = directory, Token = "", Console = Stream.Null },
+                engine,
+                new OciPlacement { RootPath = seen.RootPath, AgentArguments = ["version"] });
             IReadOnlyList<string>? join = null;
             if (engine.IgnoresCgroups)
             {
@@ -37,13 +49,16 @@ internal static class EngineTrial
             }
 
             var arguments = engine.Command(Path.Combine(directory, "engine"), "run", "--bundle", directory, id);
-            var output = await ChildRun.RunAsync(
-                engine.Path, [.. arguments.Skip(1)], new ChildRunOptions { Timeout = options.Deadline, CgroupDirectories = join }, cancellationToken).ConfigureAwait(false);
+            var run = new ChildRunOptions { Timeout = options.Deadline, CgroupDirectories = join };
+
+            // The program is started before the first wait, so on the thread that is in the namespace.
+            Task<ChildOutput> Start() => ChildRun.RunAsync(engine.Path, [.. arguments.Skip(1)], run, cancellationToken);
+            var output = await (mapped is null ? Start() : mapped.Run(Start)).ConfigureAwait(false);
             return output.Succeeded && output.StdoutText.StartsWith(ExpectedWord, StringComparison.Ordinal) ? null
                 : output.Succeeded ? "the trial container did not run its program"
                 : output.Summary;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Wire.Errors.VivariumException or SpawnException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Wire.Errors.VivariumException or SpawnException or LinuxException)
         {
             return e.Message;
         }

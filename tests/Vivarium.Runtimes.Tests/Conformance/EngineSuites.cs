@@ -1,5 +1,7 @@
 using Vivarium.Runtimes.Probing;
+using Vivarium.Linux.Files;
 using Vivarium.Runtimes.Tests.Harness;
+using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Runtimes.Tests.Conformance;
 
@@ -9,6 +11,30 @@ public sealed class RuncConformance : ContainerConformance
     protected override string Engine => "runc";
 
     protected override async Task<ProbedEngine?> ProbedAsync() => await Engines.RequireAsync(Engine, static _ => true);
+}
+
+/// <summary>The suite on runc with a user namespace over an id-mapped volume.</summary>
+public sealed class RuncUserNamespaceConformance : ContainerConformance
+{
+    protected override string Engine => "runc";
+
+    [Fact]
+    public async Task Root_inside_is_nobody_outside_and_files_keep_their_owners()
+    {
+        await using var rig = await StartedAsync();
+        Assert.Equal("uid=0(root) gid=0(root)\n", (await rig.RunAsync("/bin/id")).Output.Replace(" groups=0(root)", "", StringComparison.Ordinal));
+        Assert.Equal(0, (await rig.ShellAsync("touch /tmp/root; touch /tmp/user; chown 1000:1000 /tmp/user")).Exit.Code);
+        Assert.Equal((0u, 1000u), (OwnerOf(rig, "tmp/root"), OwnerOf(rig, "tmp/user")));
+        var status = await File.ReadAllTextAsync($"/proc/{rig.Runtime.EnginePid}/status");
+        Assert.Contains($"Uid:\t{rig.Spec.IdRange!.First}\t", status, StringComparison.Ordinal);
+        Assert.True(rig.Runtime.Capabilities.UserNamespace);
+    }
+
+    internal override SupervisorSpec Adjust(SupervisorSpec spec) => spec with { IdRange = new IdRange { First = 0x2000_0000, Count = 65_536 } };
+
+    protected override async Task<ProbedEngine?> ProbedAsync() => await Engines.RequireAsync(Engine, static engine => engine.UserNamespaces);
+
+    private static uint OwnerOf(RuntimeRig rig, string path) => FileStatus.Of(Path.Combine(rig.Spec.RootPath, path)).Uid;
 }
 
 /// <summary>The suite on crun, skipped with the probe's reason where it cannot work.</summary>

@@ -292,6 +292,9 @@ public abstract class RuntimeConformance
         Assert.Fail("an engine claims checkpoints: this suite must learn to test them");
     }
 
+    /// <summary>What this suite wants different in every specification.</summary>
+    internal virtual SupervisorSpec Adjust(SupervisorSpec spec) => spec;
+
     internal Task<RuntimeRig> NewAsync(Func<SupervisorSpec, SupervisorSpec>? change = null) => NewCoreAsync(change);
 
     internal async Task<RuntimeRig> StartedAsync(Func<SupervisorSpec, SupervisorSpec>? change = null)
@@ -313,5 +316,6 @@ public abstract class RuntimeConformance
 
     private static long Length(string path) => File.Exists(path) ? new FileInfo(path).Length : 0;
 
-    private async Task<RuntimeRig> NewCoreAsync(Func<SupervisorSpec, SupervisorSpec>? change) => await RuntimeRig.NewAsync(Engine, await ProbedAsync(), change);
+    private async Task<RuntimeRig> NewCoreAsync(Func<SupervisorSpec, SupervisorSpec>? change) => 
+        await RuntimeRig.NewAsync(Engine, await ProbedAsync(), spec => Adjust(change?.Invoke(spec) ?? spec));
 }
