@@ -1,6 +1,6 @@
 using Vivarium.Guest.Exec;
-using Vivarium.Guest.Init;
 using Vivarium.Guest.Processes;
+using Vivarium.Transport;
 
 namespace Vivarium.Guest;
 
@@ -29,7 +29,7 @@ internal sealed class GuestContext
     public OomWatch Oom { get; } = new();
 
     /// <summary>Gives memory back when nothing has happened for a while.</summary>
-    public IdleTrim Idle { get; } = new();
+    public IdleTrim Idle { get; } = new(BlockPool.Trim);
 
     /// <summary>Timestamp of <see cref="TimeProvider"/> when the agent started.</summary>
     public long StartTimestamp { get; } = TimeProvider.System.GetTimestamp();

@@ -1,9 +1,12 @@
+using Vivarium.Transport;
+
 namespace Vivarium.Supervisor.Streams;
 
 /// <summary>When something last went through this sandbox, for the idle timer, and how many streams are open.</summary>
 internal sealed class Activity(TimeProvider clock)
 {
     private long last = clock.GetUtcNow().ToUnixTimeMilliseconds();
+    private readonly IdleTrim trim = new();
     private int streams;
 
     /// <summary>Milliseconds since the Unix epoch.</summary>
@@ -27,5 +30,6 @@ internal sealed class Activity(TimeProvider clock)
     {
         Interlocked.Decrement(ref streams);
         Touch();
+        trim.Worked();
     }
 }

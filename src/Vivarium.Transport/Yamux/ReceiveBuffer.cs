@@ -104,6 +104,6 @@ internal sealed class ReceiveBuffer
 
         public ReadOnlyMemory<byte> Memory => array.AsMemory(Start, Length);
 
-        public void Return() => ArrayPool<byte>.Shared.Return(array);
+        public void Return() => PiecePool.Return(array);
     }
 }

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Vivarium.Transport.Yamux;
 
 /// <summary>The receiving side: one loop that never waits for a stream's reader.</summary>
@@ -10,9 +8,6 @@ public sealed partial class YamuxSession
 
     /// <summary>Payloads with less than this still to come go through the look-ahead buffer.</summary>
     private const int DirectRead = 8 * 1024;
-
-    /// <summary>Most bytes read into one piece.</summary>
-    private const int MaxPiece = 256 * 1024;
 
     private readonly byte[] _input = new byte[LookAhead];
     private int _inputStart;
@@ -109,8 +104,8 @@ public sealed partial class YamuxSession
         {
             if (remaining - Buffered >= DirectRead)
             {
-                var size = Math.Min(remaining, MaxPiece);
-                var piece = ArrayPool<byte>.Shared.Rent(size);
+                var size = Math.Min(remaining, PiecePool.MaxSize);
+                var piece = PiecePool.Rent(size);
                 var filled = TakeBuffered(piece.AsSpan(0, size));
                 while (filled < size)
                 {

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 
 namespace Vivarium.Transport.Yamux;
@@ -43,7 +42,7 @@ internal sealed partial class YamuxStream
             }
         }
 
-        ArrayPool<byte>.Shared.Return(pooled);
+        PiecePool.Return(pooled);
     }
 
     /// <summary>The port a stream of the peer begins with, as soon as both bytes are there.</summary>

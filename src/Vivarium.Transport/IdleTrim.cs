@@ -1,19 +1,26 @@
-namespace Vivarium.Guest.Init;
+namespace Vivarium.Transport;
 
 /// <summary>
 /// Gives memory back to the kernel once a burst of work is over: what pools and the collector keep for the next burst is worth more to the other sandboxes of the
 /// host. Costs nothing while nothing happens: the timer runs only after work, once.
 /// </summary>
-internal sealed class IdleTrim
+public sealed class IdleTrim
 {
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
     private readonly ITimer _timer;
+    private readonly Action? _trimPools;
     private bool _armed;
     private bool _worked;
 
-    public IdleTrim() => _timer = TimeProvider.System.CreateTimer(_ => OnTimer(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    /// <summary>Nothing happens before the first <see cref="Worked"/>.</summary>
+    /// <param name="trimPools">Empties the program's own pools.</param>
+    public IdleTrim(Action? trimPools = null)
+    {
+        _trimPools = trimPools;
+        _timer = TimeProvider.System.CreateTimer(_ => OnTimer(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
 
     /// <summary>Something was done.</summary>
     public void Worked()
@@ -43,7 +50,8 @@ internal sealed class IdleTrim
             _armed = false;
         }
 
-        Processes.BlockPool.Trim();
+        _trimPools?.Invoke();
+        Yamux.PiecePool.Trim();
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 }
