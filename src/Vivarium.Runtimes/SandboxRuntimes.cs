@@ -15,7 +15,8 @@ public static class SandboxRuntimes
         "runc" or "crun" or "runsc" => new OciRuntime(new OciEngine(spec.Engine, spec.EnginePath, spec.EngineOptions)
         {
             SwapAccounted = Cgroups.CgroupHierarchies.Current.AccountsSwap,
-        }),
+        })
+        { UserNamespace = spec.IdRange is not null },
         "direct" => new DirectRuntime(),
         "qemu" or "firecracker" => throw new VivariumException(ErrorCode.Unimplemented, $"cannot start the sandbox: engine {spec.Engine} is not built yet", "use the container or gvisor runtime"),
         _ => throw new VivariumException(ErrorCode.InvalidArgument, $"cannot start the sandbox: engine '{spec.Engine}' is unknown", "use runc, crun, runsc or direct"),

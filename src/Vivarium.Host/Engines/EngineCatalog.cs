@@ -64,14 +64,14 @@ internal sealed partial class EngineCatalog(
         return [.. engines.Select(static e => e.Info)];
     }
 
-    private EngineChoice? Best(IReadOnlyList<ProbedEngine> engines, string runtime)
+    private static EngineChoice? Best(IReadOnlyList<ProbedEngine> engines, string runtime)
     {
         string[] wanted = runtime == "auto" ? ["container", "gvisor"] : [runtime];
         return wanted.Select(r => engines.FirstOrDefault(e => e.Info.Works && e.Info.Default && e.Info.Runtime == r)).OfType<ProbedEngine>().Select(Choice).FirstOrDefault();
     }
 
-    private EngineChoice Choice(ProbedEngine e) => new(
-        e.Info.Runtime, e.Info.Engine, e.Info.Path ?? string.Empty, e.Options, Isolated: true, e.UserNamespaces && config.Runtime.UserNamespaces != "off");
+    private static EngineChoice Choice(ProbedEngine e) =>
+        new(e.Info.Runtime, e.Info.Engine, e.Info.Path ?? string.Empty, e.Options, Isolated: true, e.UserNamespaces, e.UserNamespaceRefusal);
 
     private static VivariumException Unusable(IReadOnlyList<ProbedEngine> engines, string runtime)
     {

@@ -26,4 +26,5 @@ internal sealed record EngineChoice(
     string Path,
     IReadOnlyDictionary<string, string>? Options,
     bool Isolated,
-    bool UserNamespaces);
+    bool UserNamespaces,
+    string? UserNamespaceRefusal = null);

@@ -20,9 +20,10 @@ internal sealed class Doctor(HostServices host)
     /// <summary>All checks; one that breaks is a failed check, not a failed call.</summary>
     public async Task<DoctorReply> RunAsync(CancellationToken cancellationToken)
     {
-        var checks = new List<DoctorCheck> { Kernel(), Cgroups(), FileSystems(), UserNamespaces(), Group(), Clock() };
+        var checks = new List<DoctorCheck> { Kernel(), Cgroups(), FileSystems(), Group(), Clock() };
         checks.AddRange(Tools());
         checks.AddRange(await GuardAsync("engines", EnginesAsync, cancellationToken).ConfigureAwait(false));
+        checks.AddRange(await GuardAsync("user_namespaces", UserNamespacesAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("pool", PoolAsync, cancellationToken).ConfigureAwait(false));
         checks.Add(Disk("state_disk", host.Paths.State));
         checks.Add(Disk("runtime_disk", host.Paths.Runtime));
@@ -57,15 +58,6 @@ internal sealed class Doctor(HostServices host)
         return missing.Length == 0
             ? Check("file_systems", Pass, "btrfs, overlay and tmpfs are there")
             : Check("file_systems", Warn, $"not (yet) known to the kernel: {string.Join(", ", missing)}", "They may be modules that load on first use: modprobe " + string.Join(' ', missing));
-    }
-
-    private static DoctorCheck UserNamespaces()
-    {
-        const string limit = "/proc/sys/user/max_user_namespaces";
-        var allowed = File.Exists(limit) && long.TryParse(File.ReadAllText(limit).Trim(), System.Globalization.CultureInfo.InvariantCulture, out var n) && n > 0;
-        return allowed
-            ? Check("user_namespaces", Pass, "the kernel allows user namespaces")
-            : Check("user_namespaces", Warn, "the kernel allows no user namespaces", "sysctl user.max_user_namespaces=15000; without them root in a sandbox has root's ids on the host.");
     }
 
     private static DoctorCheck Clock()
@@ -137,6 +129,38 @@ internal sealed class Doctor(HostServices host)
                 e.Works ? Pass : anyWorks ? Warn : Fail,
                 $"{e.Engine} {e.Version} for {e.Runtime}{(e.Default ? " (default)" : string.Empty)}: {e.Detail}",
                 e.Works ? null : "Another engine may do: runc, crun and runsc are Debian packages.")),
+        ];
+    }
+
+    /// <summary>What every new container sandbox is asked, on this machine's engine and pool.</summary>
+    private async Task<IReadOnlyList<DoctorCheck>> UserNamespacesAsync(CancellationToken cancellationToken)
+    {
+        const string name = "user_namespaces", without = "without one, root in a container has root's ids on the host";
+        var wish = host.Config.Runtime.UserNamespaces;
+        if (wish == "off")
+        {
+            return [Check(name, Warn, $"turned off; {without}", "runtime.user_namespaces = \"auto\" gives each container sandbox a range of host ids of its own.")];
+        }
+
+        const string limit = "/proc/sys/user/max_user_namespaces";
+        if (!long.TryParse(Linux.Files.PseudoFile.TryRead(limit), System.Globalization.CultureInfo.InvariantCulture, out var allowed) || allowed == 0)
+        {
+            return [Check(name, wish == "on" ? Fail : Warn, $"the kernel allows no user namespaces; {without}", "sysctl user.max_user_namespaces=15000")];
+        }
+
+        var engine = await host.Engines.ChooseAsync("container", cancellationToken).ConfigureAwait(false);
+        var store = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+        var pool = Path.GetDirectoryName(store.PathOf(VolumeKind.Sandbox, "x"))!;
+        var refusal = !engine.UserNamespaces ? $"{engine.Engine}: {engine.UserNamespaceRefusal}"
+            : Linux.Mounts.IdMappedMount.Refusal(pool) is { } mapping ? $"the pool: {mapping}"
+            : null;
+        return
+        [
+            refusal is not null
+                ? Check(name, wish == "on" ? Fail : Warn, $"sandboxes cannot have one: {refusal}; {without}", "Kernel 5.12 or newer, runc 1.1 and a pool on btrfs, ext4 or xfs can.")
+                : IdOwners.Overlapping(IdRanges.First, IdRanges.End) is { } owner
+                    ? Check(name, Warn, $"the host ids of sandboxes ({IdRanges.First} to {IdRanges.End - 1}) are also {owner}", "Give that user other subordinate ids: a sandbox must not share ids with anybody.")
+                    : Check(name, Pass, $"each container sandbox has a range of host ids of its own ({IdRanges.First} to {IdRanges.End - 1})"),
         ];
     }
 

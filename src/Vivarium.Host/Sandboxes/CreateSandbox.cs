@@ -49,7 +49,6 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
                 Runtime = engine.Runtime,
                 Engine = engine.Engine,
                 Isolated = engine.Isolated,
-                IdSlot = engine.UserNamespaces ? sandbox.Record.IdSlot : null,
                 TemplateDigest = template.Digest,
                 User = sandbox.Record.User ?? template.User,
                 Workdir = sandbox.Record.Workdir ?? template.Workdir,

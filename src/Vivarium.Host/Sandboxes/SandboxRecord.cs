@@ -52,7 +52,7 @@ public sealed record SandboxRecord
 
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
-    /// <summary>Number of the range of host ids the sandbox's user namespace uses; absent = none.</summary>
+    /// <summary>Number of the range of host ids that is this sandbox's alone, for its user namespace (<see cref="IdRanges"/>); absent in records of the first version.</summary>
     public int? IdSlot { get; init; }
 
     public required long CreatedUnixMs { get; init; }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Vivarium.Host.Engines;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Supervision;
@@ -15,8 +16,7 @@ internal sealed class StartSandbox(HostServices host)
     /// <summary>How long a supervisor may take from its first word to <c>running</c>.</summary>
     public static readonly TimeSpan BootTime = TimeSpan.FromSeconds(60);
 
-    private const uint FirstHostId = 0x1000_0000;
-    private const uint IdsPerSandbox = 65_536;
+    private readonly IdRanges ids = new(host.Config, host.Loggers.CreateLogger<IdRanges>());
 
     /// <summary>Starts and attaches; the record is published as running. On failure nothing is left but what the caller made before.</summary>
     public async Task RunAsync(
@@ -30,7 +30,8 @@ internal sealed class StartSandbox(HostServices host)
         {
             var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
             var root = volumes.PathOf(VolumeKind.Sandbox, record.Id.Value);
-            link = await host.Launcher.LaunchAsync(record.Id, Specification(record, engine, root), cancellationToken).ConfigureAwait(false);
+            var specification = Specification(record, engine, root) with { IdRange = ids.For(record, engine, root) };
+            link = await host.Launcher.LaunchAsync(record.Id, specification, cancellationToken).ConfigureAwait(false);
             progress?.Report("boot", null, $"booting with {engine.Engine}");
             var status = await link.WaitAsync(static s => s.Phase is SupervisorPhase.Running or SupervisorPhase.Failed or SupervisorPhase.Stopped, BootTime, cancellationToken).ConfigureAwait(false);
             if (status.Phase != SupervisorPhase.Running)
@@ -92,7 +93,6 @@ internal sealed class StartSandbox(HostServices host)
         DefaultUser = record.User,
         DefaultCwd = record.Workdir,
         Hostname = record.Hostname ?? record.Name,
-        IdRange = record.IdSlot is { } slot ? new IdRange { First = FirstHostId + ((uint)slot * IdsPerSandbox), Count = IdsPerSandbox } : null,
         CgroupPath = host.Config.Runtime.CgroupRoot.TrimEnd('/') + "/" + record.Id.Value,
         LogMaxBytes = host.Config.Logs.MaxBytes.Bytes,
     };

@@ -53,7 +53,7 @@ public static class ChildRun
     {
         var (outRead, outWrite) = Pipe.Create();
         var (errRead, errWrite) = Pipe.Create();
-        (SafeFileHandle Read, SafeFileHandle Write)? feed = options.Input.IsEmpty ? null : Pipe.Create();
+        (SafeFileHandle Read, SafeFileHandle Write)? feed = options.Input.IsEmpty && !options.EndedPipeAsInput ? null : Pipe.Create();
         try
         {
             List<FdMapping> fds = [new(Number(outWrite), 1), new(Number(errWrite), 2), .. options.Fds];
@@ -109,7 +109,10 @@ public static class ChildRun
 
         try
         {
-            await stdin.WriteAsync(input, stop).ConfigureAwait(false);
+            if (!input.IsEmpty)
+            {
+                await stdin.WriteAsync(input, stop).ConfigureAwait(false);
+            }
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or OperationCanceledException)
         {

@@ -12,6 +12,12 @@ public sealed record ChildRunOptions
     /// <summary>Bytes for its standard input; default none (/dev/null).</summary>
     public ReadOnlyMemory<byte> Input { get; init; }
 
+    /// <summary>
+    /// Without <see cref="Input"/>, standard input is a pipe that has ended rather than /dev/null: for container engines, which may give what they find there to the
+    /// container's user, and the device is the whole machine's.
+    /// </summary>
+    public bool EndedPipeAsInput { get; init; }
+
     /// <summary>After this long its process group is killed.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(1);
 

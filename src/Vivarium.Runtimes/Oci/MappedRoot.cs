@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+using Vivarium.Linux.Files;
 using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Namespaces;
 using Vivarium.Wire.Errors;
@@ -13,7 +15,8 @@ namespace Vivarium.Runtimes.Oci;
 /// </summary>
 /// <remarks>
 /// The engine sets the container up as the sandbox's root already, who may not pass through our private directories: so the mounts are staged below a
-/// public directory of the host, covered in that namespace only.
+/// public directory of the host, covered in that namespace only. And in a network namespace that is not its own (one prepared by us) it may not mount
+/// a sysfs: so that is staged as well, read-only.
 /// </remarks>
 internal sealed class MappedRoot
 {
@@ -35,17 +38,23 @@ internal sealed class MappedRoot
         Shares = spec.Shares is null ? null : [.. spec.Shares.Select((share, i) => share with { HostPath = Share(i) })],
     };
 
+    /// <summary>A sysfs of the sandbox's network namespace to bind in; null where the engine mounts its own.</summary>
+    public string? SysPath => spec.Network.NamespacePath is null ? null : stage + "/sys";
+
     /// <summary>Plans the view; null when the sandbox has no user namespace.</summary>
-    public static MappedRoot? Plan(SupervisorSpec spec)
+    /// <param name="spec">The sandbox.</param>
+    /// <param name="stateDirectory">Where the engine finds its bundle and keeps its state.</param>
+    public static MappedRoot? Plan(SupervisorSpec spec, string stateDirectory)
     {
         if (spec.IdRange is null)
         {
             return null;
         }
 
-        string[] needed = [spec.RootPath, spec.GuestAgentPath, spec.EnginePath, spec.LogDirectory, .. (spec.Shares ?? []).Select(static share => share.HostPath)];
-        var stage = Array.Find(Stages, candidate => Directory.Exists(candidate)
-            && !Array.Exists(needed, path => path == candidate || path.StartsWith(candidate + "/", StringComparison.Ordinal)));
+        // What the engine program opens by path after the stage has been covered. Volume and shares are opened before.
+        string[] needed = [.. new[] { spec.GuestAgentPath, spec.EnginePath, stateDirectory, spec.Network.NamespacePath }.OfType<string>().Select(Real)];
+        var stage = Array.Find(Stages, candidate => Directory.Exists(candidate) && Real(candidate) is var real
+            && !Array.Exists(needed, path => path == real || path.StartsWith(real + "/", StringComparison.Ordinal)));
         return stage is null
             ? throw new VivariumException(ErrorCode.FailedPrecondition, "cannot start the sandbox with a user namespace: none of /media, /srv, /mnt, /opt, /home can be covered for it")
             : new MappedRoot(spec, stage);
@@ -55,21 +64,50 @@ internal sealed class MappedRoot
     /// <exception cref="Linux.LinuxException">The kernel or a file system has no id-mapped mounts.</exception>
     public T Run<T>(Func<T> work) => NamespaceThread.InNew(NamespaceKinds.Mount, () =>
     {
-        HostRange[] ranges = [new(0, spec.IdRange!.First, spec.IdRange.Count)];
+        using var user = UserNamespace.Create([new HostRange(0, spec.IdRange!.First, spec.IdRange.Count)]);
         Mount.MakePrivate("/");
-        Mount.FileSystem("tmpfs", stage, "tmpfs", data: "mode=755,size=1m");
-        MakeMapped(spec.RootPath, stage + "/root", ranges);
-        for (var i = 0; i < (spec.Shares?.Count ?? 0); i++)
+        using var root = IdMappedMount.Detached(spec.RootPath, user);
+        SafeFileHandle[] shares = [.. (spec.Shares ?? []).Select(share => IdMappedMount.Detached(share.HostPath, user))];
+        bool[] folders = [.. (spec.Shares ?? []).Select(static share => Directory.Exists(share.HostPath))];
+        try
         {
-            MakeMapped(spec.Shares![i].HostPath, Share(i), ranges);
+            Mount.FileSystem("tmpfs", stage, "tmpfs", data: "mode=755,size=1m");
+            Attach(root, stage + "/root", folder: true);
+            for (var i = 0; i < shares.Length; i++)
+            {
+                Attach(shares[i], Share(i), folders[i]);
+            }
+        }
+        finally
+        {
+            Array.ForEach(shares, static share => share.Dispose());
+        }
+
+        if (SysPath is { } sys)
+        {
+            PrepareNetwork(spec.Network.NamespacePath!, sys);
         }
 
         return work();
     });
 
-    private static void MakeMapped(string source, string target, HostRange[] ranges)
+    private static void PrepareNetwork(string networkNamespace, string sys)
     {
-        if (Directory.Exists(source))
+        Directory.CreateDirectory(sys);
+        NamespaceThread.In(networkNamespace, NamespaceKinds.Network, () =>
+        {
+            // A sysfs shows the network namespace it was mounted in.
+            Mount.FileSystem("sysfs", sys, "sysfs", MountFlags.ReadOnly | MountFlags.NoSetUid | MountFlags.NoDevices | MountFlags.NoExecute);
+
+            // The namespace is the host's, so the sandbox's root has no rights over it: low ports are for everybody in it instead.
+            PseudoFile.Write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+            return true;
+        });
+    }
+
+    private static void Attach(SafeFileHandle tree, string target, bool folder)
+    {
+        if (folder)
         {
             Directory.CreateDirectory(target);
         }
@@ -78,7 +116,20 @@ internal sealed class MappedRoot
             File.Create(target).Dispose();
         }
 
-        IdMappedMount.Create(source, target, ranges);
+        IdMappedMount.Attach(tree, target);
+    }
+
+    /// <summary>The path without symbolic links.</summary>
+    private static string Real(string path)
+    {
+        var real = "";
+        foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            real = $"{real}/{part}";
+            real = new DirectoryInfo(real).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? real;
+        }
+
+        return real;
     }
 
     private string Share(int index) => $"{stage}/share-{index}";

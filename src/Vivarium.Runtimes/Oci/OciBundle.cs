@@ -103,7 +103,9 @@ internal static class OciBundle
             new("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
             new("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", $"size={shm}k"]),
             new("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
-            new("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
+            placement.SysPath is { } sys
+                ? new("/sys", "bind", sys, ["bind", "nosuid", "noexec", "nodev", "ro"])
+                : new("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
             new("/run", "tmpfs", "tmpfs", ["nosuid", "nodev", "mode=755", $"size={shm}k"]),
             new(AgentPath, "bind", spec.GuestAgentPath, ["bind", "ro", "nosuid", "nodev"]),
         ];
@@ -132,6 +134,9 @@ internal sealed record OciPlacement
 {
     /// <summary>Directory or mount the container's root file system is.</summary>
     public required string RootPath { get; init; }
+
+    /// <summary>A sysfs to bind in, where the engine cannot mount its own; null where it can.</summary>
+    public string? SysPath { get; init; }
 
     /// <summary>First arguments of the agent.</summary>
     public IReadOnlyList<string> AgentArguments { get; init; } = ["init"];

@@ -25,7 +25,9 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     private ChildProcess? launcher;
     private Task<ChildExit>? initExited;
     private long oomKillsSeen;
-    private bool userNamespace;
+
+    /// <summary>Whether the sandbox gets a user namespace: known before it is started, for whoever asks then.</summary>
+    public bool UserNamespace { get; init; }
 
     /// <inheritdoc/>
     public override RuntimeCapabilities Capabilities => new()
@@ -34,7 +36,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
         Pause = true,
         Limits = true,
         NetworkNamespace = true,
-        UserNamespace = userNamespace,
+        UserNamespace = UserNamespace,
         Checkpoint = false,
     };
 
@@ -93,7 +95,6 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
         Ledger.Add(new LedgerEntry(LedgerKind.Container, state));
         Ledger.Add(new LedgerEntry(LedgerKind.Directory, bundle));
         cgroup = new SandboxCgroup(spec.CgroupPath);
-        userNamespace = spec.IdRange is not null;
 
         // mkdir of the state root is the engine's; a bundle left by an earlier try is overwritten.
         Directory.CreateDirectory(bundle, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -103,9 +104,9 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             ? WorkCgroup.Create(hierarchies, spec.CgroupPath, spec.Resources, spec.IdRange?.First)
             : new Dictionary<string, string>();
         limits = spec.Resources;
-        var mapped = MappedRoot.Plan(spec);
+        var mapped = MappedRoot.Plan(spec, options.StateDirectory);
         var seen = mapped?.Staged ?? spec;
-        OciBundle.Write(bundle, options with { Spec = seen }, engine, new OciPlacement { RootPath = seen.RootPath, WorkCgroups = work });
+        OciBundle.Write(bundle, options with { Spec = seen }, engine, new OciPlacement { RootPath = seen.RootPath, WorkCgroups = work, SysPath = mapped?.SysPath });
         if (engine.IgnoresCgroups)
         {
             cgroup.Create(spec.Resources);

@@ -24,7 +24,7 @@ public sealed class EngineProbe(EngineProbeOptions options)
             : !agentThere ? Task.FromResult((Key: "", Engine: Missing(candidate, $"not tried: the guest agent {options.GuestAgentPath} does not exist")))
             : ProbeAsync(candidate, cache, cancellationToken))).ConfigureAwait(false);
 
-        cache.Save(results.Where(static r => r.Engine.Info.Works).ToDictionary(
+        cache.Save(results.Where(static r => r.Engine is { Info.Works: true, UserNamespaceRefusal: null }).ToDictionary(
             static r => r.Key,
             static r => new ProbeCacheEntry(r.Engine.Info.Version, r.Engine.Info.Detail ?? "", r.Engine.Options?.ToDictionary(), r.Engine.UserNamespaces)));
         return MarkDefaults([.. results.Select(static r => r.Engine)]);
@@ -123,7 +123,7 @@ public sealed class EngineProbe(EngineProbeOptions options)
                     _ => $", user namespaces do not: {refusal}",
                 };
                 var detail = $"a trial container ran in {milliseconds:0} ms{description} (cgroups {CgroupHierarchies.Current.Layout}{ids})";
-                return (key, Works(candidate, version, detail, settings, userNamespaces: refusal is null));
+                return (key, Works(candidate, version, detail, settings, refusal is null) with { UserNamespaceRefusal = refusal is { Length: > 0 } ? refusal : null });
             }
 
             failures.Add(failure);
@@ -172,7 +172,7 @@ public sealed class EngineProbe(EngineProbeOptions options)
     {
         try
         {
-            var output = await ChildRun.RunAsync(path, ["--version"], new ChildRunOptions { Timeout = VersionDeadline }, cancellationToken).ConfigureAwait(false);
+            var output = await ChildRun.RunAsync(path, ["--version"], new ChildRunOptions { Timeout = VersionDeadline, EndedPipeAsInput = true }, cancellationToken).ConfigureAwait(false);
 
             // "runc version 1.1.5+ds1", "crun version 1.8.1", "runsc version 0.0~20221219.0"
             var words = output.StdoutText.Split('\n')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries);

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Vivarium.Linux;
 using Vivarium.Linux.Processes;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Runtimes.Ledger;
@@ -15,7 +14,9 @@ namespace Vivarium.Runtimes.Probing;
 internal static class EngineTrial
 {
     private const string ExpectedWord = "viv-guest";
-    private static readonly IdRange TrialRange = new() { First = 0x0FFF_0000, Count = 65_536 };
+
+    /// <summary>The last range below what systemd reserves above: sandboxes get theirs from the other end.</summary>
+    private static readonly IdRange TrialRange = new() { First = 0x7FFE_0000 - 65_536, Count = 65_536 };
 
     /// <summary>Null when it worked, else what went wrong in one line.</summary>
     /// <param name="engine">The engine with the settings to try.</param>
@@ -33,7 +34,7 @@ internal static class EngineTrial
         try
         {
             var spec = Specification(engine, options, id, directory, cgroupPath) with { IdRange = userNamespace ? TrialRange : null };
-            var mapped = MappedRoot.Plan(spec);
+            var mapped = MappedRoot.Plan(spec, directory);
             var seen = mapped?.Staged ?? spec;
             OciBundle.Write(
                 directory,
@@ -49,7 +50,12 @@ internal static class EngineTrial
             }
 
             var arguments = engine.Command(Path.Combine(directory, "engine"), "run", "--bundle", directory, id);
-            var run = new ChildRunOptions { Timeout = options.Deadline, CgroupDirectories = join };
+            var run = new ChildRunOptions
+            {
+                Timeout = options.Deadline,
+                CgroupDirectories = join,
+                EndedPipeAsInput = true, // runsc of 2022 gives its standard input to user nobody: were it /dev/null, the machine's
+            };
 
             // The program is started before the first wait, so on the thread that is in the namespace.
             Task<ChildOutput> Start() => ChildRun.RunAsync(engine.Path, [.. arguments.Skip(1)], run, cancellationToken);
@@ -58,7 +64,7 @@ internal static class EngineTrial
                 : output.Succeeded ? "the trial container did not run its program"
                 : output.Summary;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Wire.Errors.VivariumException or SpawnException or LinuxException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Wire.Errors.VivariumException or SpawnException)
         {
             return e.Message;
         }

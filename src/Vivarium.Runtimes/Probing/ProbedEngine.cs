@@ -13,4 +13,7 @@ public sealed record ProbedEngine
 
     /// <summary>Whether a user namespace with an id range of its own works with it here.</summary>
     public bool UserNamespaces { get; init; }
+
+    /// <summary>Why it does not, as the trial said; null when it does, or when the engine isolates ids by itself.</summary>
+    public string? UserNamespaceRefusal { get; init; }
 }

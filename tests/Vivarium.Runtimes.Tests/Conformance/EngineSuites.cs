@@ -1,5 +1,6 @@
 using Vivarium.Runtimes.Probing;
 using Vivarium.Linux.Files;
+using Vivarium.Linux.Namespaces;
 using Vivarium.Runtimes.Tests.Harness;
 using Vivarium.Wire.Supervisor;
 
@@ -30,7 +31,28 @@ public sealed class RuncUserNamespaceConformance : ContainerConformance
         Assert.True(rig.Runtime.Capabilities.UserNamespace);
     }
 
-    internal override SupervisorSpec Adjust(SupervisorSpec spec) => spec with { IdRange = new IdRange { First = 0x2000_0000, Count = 65_536 } };
+    [Fact]
+    public async Task A_prepared_network_namespace_and_a_user_namespace_go_together()
+    {
+        using var place = new TestKit.TempDir();
+        var path = place["net"];
+        NetworkNamespace.Create(path);
+        try
+        {
+            await using var rig = await StartedAsync(spec => spec with { Network = spec.Network with { NamespacePath = path } });
+            var inside = NamespaceThread.In(path, NamespaceKinds.Network, static () => new FileInfo("/proc/thread-self/ns/net").LinkTarget);
+            Assert.Equal(inside, new FileInfo($"/proc/{rig.Runtime.EnginePid}/ns/net").LinkTarget);
+            Assert.Equal("lo\n", (await rig.RunAsync("/bin/ls", "/sys/class/net")).Output);
+            Assert.NotEqual(0, (await rig.ShellAsync("mkdir /sys/x")).Exit.Code);
+            Assert.Equal("0\n", (await rig.RunAsync("/bin/cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start")).Output);
+        }
+        finally
+        {
+            NetworkNamespace.Remove(path);
+        }
+    }
+
+    internal override SupervisorSpec Adjust(SupervisorSpec spec) => spec with { IdRange = new Wire.Supervisor.IdRange { First = 0x7600_0000, Count = 65_536 } };
 
     protected override async Task<ProbedEngine?> ProbedAsync() => await Engines.RequireAsync(Engine, static engine => engine.UserNamespaces);
 

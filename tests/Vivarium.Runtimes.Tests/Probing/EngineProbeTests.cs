@@ -44,6 +44,27 @@ public sealed class EngineProbeTests
     }
 
     [Fact]
+    public async Task A_trial_hands_its_engine_no_device_of_the_machine()
+    {
+        // An engine that only says what it was given; runsc of 2022 gives its standard input to nobody, and once that was /dev/null.
+        using var work = new TempDir();
+        work.Write("recorder", $"#!/bin/sh\nls -l /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 >> {work["said"]} 2>&1\n");
+        File.SetUnixFileMode(work["recorder"], (UnixFileMode)0b111_101_101);
+        await new EngineProbe(new EngineProbeOptions
+        {
+            Runc = work["recorder"],
+            Crun = "/nowhere/crun",
+            Runsc = work["recorder"],
+            GuestAgentPath = await Programs.GuestAsync(),
+            WorkDirectory = work.Dir("trials"),
+            CgroupRoot = TestCgroup.Root,
+        }).RunAsync(CancellationToken.None);
+        var said = await File.ReadAllTextAsync(work["said"]);
+        Assert.Contains("pipe:", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("/dev/", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_worked_is_remembered_until_the_program_changes()
     {
         var runc = await Engines.RequireAsync("runc", static _ => true);
