@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Vivarium.Daemon.Masterblaster;
+using Vivarium.Linux.Sockets;
+using Vivarium.Transport;
 using Vivarium.Transport.JsonRpc;
 using Vivarium.Transport.Lines;
 using Vivarium.Transport.Supervisor;
@@ -16,11 +18,18 @@ internal sealed partial class ApiListener(Socket socket, JsonRpcDispatcher dispa
     /// <summary>Connections served at a time.</summary>
     public const int MaxConnections = 4096;
 
+    /// <summary>Connections of one user served at a time: however many one leaks, others still get in.</summary>
+    public const int MaxConnectionsOfOne = 2048;
+
+    /// <summary>New connections of one user a second; a client that keeps its connection open needs one.</summary>
+    private const int PerSecond = 2000;
+
     private const int MaxFirstLine = 1024 * 1024;
     private static readonly TimeSpan FirstWord = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan OutOfDescriptors = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<long, UnixSocketStream> open = [];
+    private readonly PeerAllowance allowance = new(MaxConnections, MaxConnectionsOfOne, PerSecond, time);
     private long last;
 
     /// <summary>Connections open now.</summary>
@@ -34,17 +43,19 @@ internal sealed partial class ApiListener(Socket socket, JsonRpcDispatcher dispa
             try
             {
                 var accepted = await socket.AcceptAsync(cancellationToken).ConfigureAwait(false);
-                if (open.Count >= MaxConnections)
+                var peer = PeerCredentials.Of(accepted);
+                if (allowance.Enter(peer.Uid) is var verdict and not PeerVerdict.Welcome)
                 {
-                    LogTooMany(MaxConnections);
+                    LogRefused(peer.Uid, peer.Pid, verdict, allowance.Open);
                     accepted.Dispose();
                     continue;
                 }
 
                 var id = Interlocked.Increment(ref last);
+                LogPeer(id, peer.Uid, peer.Pid);
                 var stream = new UnixSocketStream(accepted);
                 open[id] = stream;
-                _ = ServeAsync(id, stream);
+                _ = ServeAsync(id, stream, peer.Uid);
             }
             catch (OperationCanceledException)
             {
@@ -70,7 +81,7 @@ internal sealed partial class ApiListener(Socket socket, JsonRpcDispatcher dispa
         }
     }
 
-    private async Task ServeAsync(long id, UnixSocketStream stream)
+    private async Task ServeAsync(long id, UnixSocketStream stream, uint uid)
     {
         try
         {
@@ -105,11 +116,15 @@ internal sealed partial class ApiListener(Socket socket, JsonRpcDispatcher dispa
         {
             open.TryRemove(id, out _);
             await stream.DisposeAsync().ConfigureAwait(false);
+            allowance.Leave(uid);
         }
     }
 
-    [LoggerMessage(EventId = 2201, Level = LogLevel.Warning, Message = "refusing a connection: {Limit} are open")]
-    private partial void LogTooMany(int limit);
+    [LoggerMessage(EventId = 2201, Level = LogLevel.Warning, Message = "refusing a connection of user {Uid}, pid {Pid}: {Verdict} ({Open} are open)")]
+    private partial void LogRefused(uint uid, int pid, PeerVerdict verdict, int open);
+
+    [LoggerMessage(EventId = 2205, Level = LogLevel.Debug, Message = "connection {Connection} is from user {Uid}, pid {Pid}")]
+    private partial void LogPeer(long connection, uint uid, int pid);
 
     [LoggerMessage(EventId = 2202, Level = LogLevel.Error, Message = "accepting a connection failed")]
     private partial void LogAcceptFailed(Exception exception);

@@ -17,6 +17,10 @@ namespace Vivarium.Host.Supervision;
 internal sealed partial class SupervisorLauncher(HostPaths paths, SupervisorPrograms programs, TimeProvider time, ILogger<SupervisorLauncher> logger)
 {
     private static readonly TimeSpan ReadyTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>What neither a supervisor nor an engine nor anything in a sandbox ever needs: gone for all of them before the supervisor's first instruction.</summary>
+    private static readonly Capability[] Unneeded = Enum.GetValues<Capability>();
+
     private static readonly byte[] Ready = "ready\n"u8.ToArray();
 
     /// <summary>Absolute path of viv-guest.</summary>
@@ -65,6 +69,9 @@ internal sealed partial class SupervisorLauncher(HostPaths paths, SupervisorProg
         Fds = [new FdMapping((int)writer.DangerousGetHandle(), 1)],
         NewSession = true,
         CgroupDirectories = programs.SupervisorCgroups,
+        NoNewPrivileges = true,
+        Limits = [new ResourceLimit(LimitKind.Core, 0, 0)],
+        DropCapabilities = Unneeded,
     });
 
     private async Task WaitReadyAsync(Stream ready, SupervisorFiles files, ChildProcess child, CancellationToken cancellationToken)

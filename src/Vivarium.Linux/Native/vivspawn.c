@@ -46,6 +46,7 @@ struct viv_spawn_request {
     const char *const *cgroup_procs; /* cgroup.procs files to write "0" to; NULL-terminated */
     const struct viv_limit *limits;
     const uint32_t *groups;
+    uint64_t drop_capabilities;      /* bits that leave the bounding set; see capabilities(7) */
     int32_t fd_count;
     int32_t limit_count;
     int32_t group_count;             /* -1: unchanged */
@@ -165,6 +166,10 @@ static void __attribute__((noreturn, noinline)) run_child(struct viv_spawn_reque
         if (syscall(SYS_prlimit64, 0, (int)r->limits[i].resource, pair, NULL) != 0)
             fail(r, STEP_LIMIT, errno);
     }
+    for (int capability = 0; capability < 64; capability++)
+        /* Fails only for one this kernel does not know, and where we may not, because we have few ourselves. */
+        if (r->drop_capabilities >> capability & 1)
+            prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
     if ((r->flags & CONTROLLING_TTY) && ioctl(0, TIOCSCTTY, 0) != 0)
         fail(r, STEP_TTY, errno);
     if (r->group_count >= 0 && syscall(SYS_setgroups, (size_t)r->group_count, r->groups) != 0)

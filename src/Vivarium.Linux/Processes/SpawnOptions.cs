@@ -51,6 +51,9 @@ public sealed record SpawnOptions
     /// <summary>Set-user-id programs and file capabilities give nothing to this child and its children.</summary>
     public bool NoNewPrivileges { get; init; }
 
+    /// <summary>Capabilities that neither the program nor anything it ever starts can have, root or not.</summary>
+    public IReadOnlyList<Capability>? DropCapabilities { get; init; }
+
     /// <summary>File mode creation mask.</summary>
     public int? Umask { get; init; }
 }

@@ -18,6 +18,7 @@ internal unsafe partial struct SpawnRequest
     private byte** cgroupProcs;
     private ulong* limits;
     private uint* groups;
+    private ulong dropCapabilities;
     private int fdCount;
     private int limitCount;
     private int groupCount;
@@ -103,6 +104,7 @@ internal unsafe partial struct SpawnRequest
             groups[i] = options.Groups![i];
         }
 
+        dropCapabilities = (options.DropCapabilities ?? []).Aggregate(0UL, static (mask, capability) => mask | 1UL << (int)capability);
         flags = (options.NewSession ? Flags.NewSession : 0)
             | (options.ControllingTerminal ? Flags.ControllingTty : 0)
             | (options.Uid is null ? 0 : Flags.SetUid)

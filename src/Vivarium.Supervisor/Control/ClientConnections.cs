@@ -12,7 +12,7 @@ using Vivarium.Wire.Supervisor;
 namespace Vivarium.Supervisor.Control;
 
 /// <summary>The connections of the control socket: each says with its first line what it is (see <see cref="SupervisorMethod"/>).</summary>
-internal sealed class ClientConnections(SupervisedSandbox sandbox, SupervisorLog log, int max) : IAsyncDisposable
+internal sealed class ClientConnections(SupervisedSandbox sandbox, SupervisorLog log, PeerAllowance allowance) : IAsyncDisposable
 {
     private const int MaxFirstLine = 64 * 1024;
     private static readonly TimeSpan FirstLineDeadline = TimeSpan.FromSeconds(10);
@@ -31,25 +31,31 @@ internal sealed class ClientConnections(SupervisedSandbox sandbox, SupervisorLog
         MapError = (call, e) => Describe(log, call.Method, e),
     };
 
-    private int count;
+    private long refused;
+    private PeerIdentity lastPeer;
 
     /// <summary>Serves a new connection in the background; one too many is closed at once.</summary>
     public void Serve(Socket socket)
     {
-        if (Interlocked.Increment(ref count) > max)
+        var peer = PeerIdentity.Of(socket);
+        if (allowance.Enter(peer.Uid) is var verdict and not PeerVerdict.Welcome)
         {
-            Interlocked.Decrement(ref count);
             socket.Dispose();
+            if (refused++ % 1000 == 0)
+            {
+                log.Write($"refused a connection of user {peer.Uid}, pid {peer.Pid}: {verdict} ({allowance.Open} are open; {refused} refused so far)");
+            }
+
             return;
         }
 
-        var task = ServeAsync(socket);
+        var task = ServeAsync(socket, peer);
         lock (gate)
         {
             serving.Add(task);
         }
 
-        _ = task.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default); // bookkeeping must happen
+        _ = task.ContinueWith(ended => Forget(ended, peer.Uid), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default); // bookkeeping must happen
     }
 
     /// <summary>Takes no more requests, lets the answers under way go out, at most so long.</summary>
@@ -99,16 +105,32 @@ internal sealed class ClientConnections(SupervisedSandbox sandbox, SupervisorLog
         };
     }
 
-    private void Forget(Task task)
+    /// <summary>Who came; a program that opens one stream after the other is named once.</summary>
+    private void Note(PeerIdentity peer, OpeningKind kind)
     {
-        Interlocked.Decrement(ref count);
+        lock (gate)
+        {
+            if (kind == OpeningKind.Connect && peer == lastPeer)
+            {
+                return;
+            }
+
+            lastPeer = peer;
+        }
+
+        log.Write($"connection ({kind}) of user {peer.Uid}, pid {peer.Pid}");
+    }
+
+    private void Forget(Task task, uint uid)
+    {
+        allowance.Leave(uid);
         lock (gate)
         {
             serving.Remove(task);
         }
     }
 
-    private async Task ServeAsync(Socket socket)
+    private async Task ServeAsync(Socket socket, PeerIdentity peer)
     {
         await Task.Yield();
         var line = new LineStream(new UnixSocketStream(socket));
@@ -118,7 +140,7 @@ internal sealed class ClientConnections(SupervisedSandbox sandbox, SupervisorLog
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token);
             patience.CancelAfter(FirstLineDeadline);
             var kind = await Opening.ReadAsync(line, MaxFirstLine, patience.Token).ConfigureAwait(false);
-            var peer = PeerIdentity.Of(socket);
+            Note(peer, kind);
             switch (kind)
             {
                 case OpeningKind.Connect:

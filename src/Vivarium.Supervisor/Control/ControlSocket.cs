@@ -1,16 +1,21 @@
 using System.Net.Sockets;
 using Vivarium.Supervisor.Lifecycle;
 using Vivarium.Supervisor.Logs;
+using Vivarium.Transport;
 
 namespace Vivarium.Supervisor.Control;
 
 /// <summary>Listens on <c>supervisor.sock</c> and serves each connection, a bounded number at a time.</summary>
 internal sealed class ControlSocket : IAsyncDisposable
 {
-    private const int MaxConnections = 1024;
+    private const int MaxConnections = 2048;
 
     /// <summary>A non-blocking connect to a full backlog fails at once, so it is as long as the number of connections served.</summary>
     private const int Backlog = MaxConnections;
+    private const int MaxConnectionsOfOne = 1536;
+
+    /// <summary>New connections of one user a second: every exec is one, so more than the machine can do.</summary>
+    private const int PerSecond = 5000;
     private static readonly TimeSpan DrainDeadline = TimeSpan.FromSeconds(1);
 
     private readonly Socket listener;
@@ -25,7 +30,7 @@ internal sealed class ControlSocket : IAsyncDisposable
         this.listener = listener;
         this.path = path;
         this.log = log;
-        clients = new ClientConnections(sandbox, log, MaxConnections);
+        clients = new ClientConnections(sandbox, log, new PeerAllowance(MaxConnections, MaxConnectionsOfOne, PerSecond, TimeProvider.System));
         accepting = AcceptAsync();
     }
 

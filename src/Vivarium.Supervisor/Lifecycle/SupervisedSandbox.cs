@@ -211,6 +211,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         Board.Set(SupervisorPhase.Booting);
         await runtime.StartAsync(new RuntimeStartOptions { Spec = Spec, StateDirectory = directory, Token = token, Console = console }, startAborted.Token).ConfigureAwait(false);
         log.Write($"engine {Spec.Engine} has started the init, pid {runtime.EnginePid}");
+        Confinement.Apply(log);
 
         Board.Set(SupervisorPhase.Provisioning);
         var connection = new ControlClient(await runtime.ConnectAsync(GuestPort.Control, startAborted.Token).ConfigureAwait(false));
