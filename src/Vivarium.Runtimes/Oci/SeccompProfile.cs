@@ -11,7 +11,9 @@ internal static class SeccompProfile
     private const int EPERM = 1;
     private const int ENOSYS = 38;
     private const uint CloneNamespaceFlags = 0x7E020000; // CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}; source: clone(2)
-    private const ulong AddressFamilyVsock = 40;
+
+    // Local, IPv4, IPv6, netlink: what programs use. The others are drivers few have read (vsock, algorithms, Bluetooth, CAN, TIPC, …); <sys/socket.h>.
+    private static readonly ulong[] AddressFamilies = [1, 2, 10, 16];
 
     private static readonly string[] Allowed =
     [
@@ -67,7 +69,10 @@ internal static class SeccompProfile
         Syscalls =
         [
             new() { Names = Allowed, Action = "SCMP_ACT_ALLOW" },
-            new() { Names = ["socket"], Action = "SCMP_ACT_ALLOW", Args = [new(0, AddressFamilyVsock, "SCMP_CMP_NE")] },
+            .. AddressFamilies.Select(static family => new OciSyscallRule
+            {
+                Names = ["socket"], Action = "SCMP_ACT_ALLOW", Args = [new(0, family, "SCMP_CMP_EQ")],
+            }),
             .. Personalities.Select(value => new OciSyscallRule
             {
                 Names = ["personality"], Action = "SCMP_ACT_ALLOW", Args = [new(0, value, "SCMP_CMP_EQ")],

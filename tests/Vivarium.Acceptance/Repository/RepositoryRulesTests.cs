@@ -77,6 +77,15 @@ public sealed partial class RepositoryRulesTests
     }
 
     [Fact]
+    public void Every_test_the_security_model_names_exists()
+    {
+        var tests = Files(".cs").Where(f => Name(f).StartsWith("tests/", StringComparison.Ordinal)).Select(File.ReadAllText).ToList();
+        var named = NamedTest().Matches(File.ReadAllText(Path.Combine(Checkout.Root, "docs", "security.md"))).Select(m => (Class: m.Groups[1].Value, Test: m.Groups[2].Value)).ToList();
+        Assert.True(named.Count > 30, $"only {named.Count} tests are named");
+        Assert.Empty(named.Where(n => !tests.Exists(t => t.Contains($"class {n.Class}", StringComparison.Ordinal) && t.Contains($" {n.Test}(", StringComparison.Ordinal))));
+    }
+
+    [Fact]
     public void Every_project_is_in_the_solution_and_has_its_lock_file()
     {
         var solution = File.ReadAllText(Path.Combine(Checkout.Root, "Vivarium.slnx"));
@@ -118,6 +127,9 @@ public sealed partial class RepositoryRulesTests
     private static string Name(string file) => Path.GetRelativePath(Checkout.Root, file);
 
     // A block, or a method that has a body; a declaration of a native function has nothing to explain.
+    [GeneratedRegex(@"`([A-Z]\w+)\.([A-Z][a-z]*_\w+)`")]
+    private static partial Regex NamedTest();
+
     [GeneratedRegex(@"\bunsafe\s*\{|\bunsafe\b[^;{=]*\([^;{]*\)\s*(\{|=>)")]
     private static partial Regex Unsafe();
 
