@@ -28,6 +28,7 @@ internal sealed class CreateCommand : Verb
         [
             ("viv create --name work", "a sandbox named work"),
             ("viv create --template tiny --memory 128MiB --idle-timeout 30m", "a small one that goes away when nobody uses it"),
+            ("viv create -p 8000", "its port 8000 on a free port of this machine, which is printed"),
             ("SB=$(viv create) && viv exec $SB -- id", "in a script"),
         ],
     };
@@ -44,6 +45,7 @@ internal sealed class CreateCommand : Verb
         }
         else
         {
+            PortText.Announce(sandbox, call.Messages);
             call.Output.Line(sandbox.Name);
         }
 

@@ -49,7 +49,7 @@ internal sealed class RunCommand : Verb
             ("viv run ./repo -- make test", "the folder at /workspace, the command in it"),
             ("viv run --runtime gvisor --memory 512MiB --timeout 10m -- python3 job.py", "isolation and limits"),
             ("TOKEN=… viv run --secret TOKEN -- ./use-token", "a secret, in memory only"),
-            ("viv run -d --name web -- python3 -m http.server", "in the background; 'viv logs web', 'viv rm -f web'"),
+            ("viv run -d --name web -p 8000:8080 -- python3 -m http.server", "in the background, its port 8000 at 127.0.0.1:8080; 'viv logs web', 'viv rm -f web'"),
         ],
     };
 
@@ -84,6 +84,11 @@ internal sealed class RunCommand : Verb
         using var signals = CommandRunner.Signals(options);
         using var host = call.Connect();
         var sandbox = SandboxCreation.Create(host, create, call, signals, call.Get(_quiet));
+        if (!call.Get(_quiet))
+        {
+            PortText.Announce(sandbox, call.Messages);
+        }
+
         var remove = !detach && !call.Get(_keep);
         try
         {

@@ -78,6 +78,11 @@ internal sealed class ShowCommand : Verb
             fields.Add("label", $"{key}={value}");
         }
 
+        foreach (var port in sandbox.Ports ?? [])
+        {
+            fields.Add("port", $"{PortText.HostOf(port)} leads to {port.GuestPort.ToString(CultureInfo.InvariantCulture)}");
+        }
+
         foreach (var share in sandbox.Shares ?? [])
         {
             fields.Add("share", $"{share.HostPath} at {share.GuestPath}{(share.ReadOnly ? ", read-only" : "")}");

@@ -1,5 +1,8 @@
+using System.Globalization;
+using Vivarium.Cli.Parsing;
 using Vivarium.Wire.Guest;
 using Vivarium.Wire.Host;
+using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Cli.Output;
 
@@ -43,6 +46,41 @@ internal static class Tables
                 process.Tty ? "yes" : "-",
                 process.Tag ?? "-",
                 Humanize.Command(process.Argv));
+        }
+
+        return table;
+    }
+
+    public static Table Published(IReadOnlyList<PublishedPort> ports)
+    {
+        var table = new Table("GUEST", "HOST");
+        foreach (var port in ports)
+        {
+            table.Add(port.GuestPort.ToString(CultureInfo.InvariantCulture), PortText.HostOf(port));
+        }
+
+        return table;
+    }
+
+    /// <summary>Every listener, and what is published although nothing listens.</summary>
+    public static Table Ports(SandboxPorts ports)
+    {
+        var table = new Table("PORT", "PROTOCOL", "ADDRESS", "PID", "PROCESS", "PUBLISHED AT");
+        foreach (var listener in ports.Listeners)
+        {
+            var published = listener.Protocol == "tcp" ? ports.Published.Where(port => port.GuestPort == listener.Port).Select(PortText.HostOf) : [];
+            table.Add(
+                listener.Port.ToString(CultureInfo.InvariantCulture),
+                listener.Protocol,
+                listener.Address,
+                listener.Pid?.ToString(CultureInfo.InvariantCulture) ?? "?",
+                listener.Process ?? "?",
+                string.Join(", ", published.DefaultIfEmpty("-")));
+        }
+
+        foreach (var port in ports.Published.Where(port => !ports.Listeners.Any(listener => listener.Protocol == "tcp" && listener.Port == port.GuestPort)))
+        {
+            table.Add(port.GuestPort.ToString(CultureInfo.InvariantCulture), "tcp", "-", "-", "(nothing listens)", PortText.HostOf(port));
         }
 
         return table;

@@ -21,7 +21,7 @@ internal sealed class SandboxFlags
     private readonly Option<string[]> _volume = Opt.Many("--volume", "HOST:GUEST[:ro]", "share a host directory", "-v");
     private readonly Option<string> _net = Opt.Text("--net", "MODE", "network: none, nat or policy:FILE");
     private readonly Option<string[]> _allow = Opt.Many("--allow", "HOST", "host the sandbox may reach");
-    private readonly Option<string[]> _publish = Opt.Many("--publish", "[HOST:]GUEST", "publish a port on loopback", "-p");
+    private readonly Option<string[]> _publish = Opt.Many("--publish", "PORT", "publish a port: GUEST[:HOST] on loopback, or ADDRESS:HOST:GUEST", "-p");
     private readonly Option<string> _timeout = Opt.Text("--timeout", "TIME", "life of the sandbox, such as 90s or 2h30m");
     private readonly Option<string> _idleTimeout = Opt.Text("--idle-timeout", "TIME", "life without activity");
     private readonly Option<string> _onTimeout = Opt.Text("--on-timeout", "WORD", "when its time is up: kill or pause");
@@ -66,6 +66,7 @@ internal sealed class SandboxFlags
             Env = EnvironmentFlags.Read(call.Get(_env), call.Get(_envFile)),
             Secrets = SecretFlags.Read(call.Get(_secret), call.Stdio.Input),
             Shares = call.Get(_volume) is { Length: > 0 } volumes ? [.. volumes.Select(Share)] : null,
+            Ports = call.Get(_publish) is { Length: > 0 } ports ? [.. ports.Select(port => PortText.Parse("--publish", port))] : null,
             Network = call.Get(_net),
             TimeoutMs = Values.Duration(call.Get(_timeout), "--timeout"),
             IdleTimeoutMs = Values.Duration(call.Get(_idleTimeout), "--idle-timeout"),
@@ -89,11 +90,6 @@ internal sealed class SandboxFlags
         if (call.Get(_allow) is { Length: > 0 })
         {
             throw NotBuilt("--allow", "network policies");
-        }
-
-        if (call.Get(_publish) is { Length: > 0 })
-        {
-            throw NotBuilt("--publish", "published ports");
         }
     }
 

@@ -30,6 +30,8 @@ internal static class Verbs
         new(Inside, "kill", "signal processes", KillCommand.Make),
         new(Inside, "logs", "console, or output of background processes", LogsCommand.Make),
         new(Inside, "attach", "join a running process", AttachCommand.Make),
+        new(Inside, "port", "publish a port of a sandbox on this machine", PortCommand.Make),
+        new(Inside, "ports", "what listens in a sandbox, and what is published", PortsCommand.Make),
         new(Looking, "stats", "what sandboxes use", StatsCommand.Make),
         new(Looking, "events", "what happened and happens", EventsCommand.Make),
         new(Looking, "health", "what is not well now", HealthCommand.Make),

@@ -11,6 +11,7 @@ internal sealed partial class ApiMethods(VivariumHost host, Action shutdown, ILo
     {
         var dispatcher = new JsonRpcDispatcher();
         AddSandboxes(dispatcher);
+        AddPorts(dispatcher);
         AddProcesses(dispatcher);
         AddTemplates(dispatcher);
         AddOperations(dispatcher);

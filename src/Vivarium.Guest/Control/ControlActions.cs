@@ -10,7 +10,7 @@ namespace Vivarium.Guest.Control;
 /// <summary>What the messages of the control port do.</summary>
 internal sealed class ControlActions(GuestContext context, Action<string> shutdown)
 {
-    private static readonly string[] Capabilities = ["exec", "pty", "attach", "stats", "processes", "quiesce", "resumed", "oom", "files", "watch", "streams", "forward"];
+    private static readonly string[] Capabilities = ["exec", "pty", "attach", "stats", "processes", "quiesce", "resumed", "oom", "files", "watch", "streams", "forward", "listeners"];
     private const long FullBelowBytes = 64 * 1024;
 
     private static readonly TimeSpan SyncDeadline = TimeSpan.FromSeconds(30);
@@ -74,6 +74,9 @@ internal sealed class ControlActions(GuestContext context, Action<string> shutdo
 
     /// <summary>Answer to <c>processes</c>.</summary>
     public ProcessesPayload Processes() => new() { Processes = [.. context.Processes.All().Select(static process => process.Describe())] };
+
+    /// <summary>Answer to <c>listeners</c>.</summary>
+    public static Task<ListenersPayload> ListenersAsync() => Listeners.ListenerReport.ReadAsync();
 
     /// <summary>Keeps the text of a configuration file on tmpfs, readable by root: it may hold what others should not read.</summary>
     public void SetConfig(SetConfigPayload payload)

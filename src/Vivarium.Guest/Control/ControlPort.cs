@@ -149,6 +149,8 @@ internal sealed class ControlPort(TokenGate gate, ControlActions actions) : IPor
                 return (Envelope(ControlType.Stats, message.Id, actions.Stats(), GuestJson.Default.GuestStats), null);
             case ControlType.Processes:
                 return (Envelope(ControlType.Processes, message.Id, actions.Processes(), GuestJson.Default.ProcessesPayload), null);
+            case ControlType.Listeners:
+                return (Envelope(ControlType.Listeners, message.Id, await ControlActions.ListenersAsync(), GuestJson.Default.ListenersPayload), null);
             case ControlType.SetConfig:
                 actions.SetConfig(Payload(message, GuestJson.Default.SetConfigPayload));
                 break;

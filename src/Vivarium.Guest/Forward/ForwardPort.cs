@@ -29,7 +29,7 @@ internal sealed class ForwardPort : IPortHandler
         Socket socket;
         try
         {
-            socket = await ConnectAsync(Parse(line), cancellationToken);
+            socket = await ReachAsync(Parse(line), cancellationToken);
         }
         catch (VivariumException e)
         {
@@ -54,6 +54,26 @@ internal sealed class ForwardPort : IPortHandler
         catch (JsonException e)
         {
             throw new VivariumException(ErrorCode.InvalidArgument, $"the forward request is malformed: {e.Message}", reason: "bad_request");
+        }
+    }
+
+    /// <summary>Without an address the service may listen on either loopback: names such as localhost mean both.</summary>
+    private static async Task<Socket> ReachAsync(ForwardRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ConnectAsync(request, cancellationToken);
+        }
+        catch (VivariumException e) when (e.Reason == "not_listening" && request is { Address: null or "" or "localhost", Unix: null or "" })
+        {
+            try
+            {
+                return await ConnectAsync(request with { Address = "::1" }, cancellationToken);
+            }
+            catch (VivariumException)
+            {
+                throw e; // the address people expect is the one to speak of
+            }
         }
     }
 

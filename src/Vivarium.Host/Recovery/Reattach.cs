@@ -128,6 +128,7 @@ internal sealed partial class Reattach(HostServices host, SandboxWorkflows workf
             Message = status.Phase == SupervisorPhase.Paused ? record.Message : null,
             BootId = status.BootId,
             StartedUnixMs = record.StartedUnixMs ?? host.Now,
+            Ports = await PortsAsync(link, record, cancellationToken).ConfigureAwait(false),
         };
         sandbox.Publish(next);
         sandbox.Attach(link);
@@ -135,6 +136,20 @@ internal sealed partial class Reattach(HostServices host, SandboxWorkflows workf
         if (next != record)
         {
             host.Table.UpdateLazily(next);
+        }
+    }
+
+    /// <summary>What the supervisor publishes counts: the old daemon may have died between a change there and its record. One of an older version cannot say.</summary>
+    private static async Task<IReadOnlyList<PublishedPort>?> PortsAsync(SupervisorLink link, SandboxRecord record, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var ports = (await link.PortsAsync(cancellationToken).ConfigureAwait(false)).Ports;
+            return ports.Count == 0 ? null : ports.SequenceEqual(record.Ports ?? []) ? record.Ports : ports;
+        }
+        catch (VivariumException e) when (e.Code == ErrorCode.Unimplemented)
+        {
+            return record.Ports;
         }
     }
 

@@ -65,6 +65,7 @@ internal static class CreateRequest
             Network = NetworkOf(p.Network ?? config.Defaults.Network),
             Env = p.Env,
             Shares = Shares(p.Shares),
+            Ports = PortRules.Check(p.Ports),
             User = p.User ?? (config.Defaults.User.Length > 0 ? config.Defaults.User : null),
             Workdir = p.Workdir,
             Hostname = p.Hostname,

@@ -23,6 +23,13 @@ internal sealed record GateRules(string Verb, IReadOnlyList<string> From, string
     public static readonly GateRules SetTimeout = new(
         "setting the timeout of", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped], "The sandbox has failed or is changing; look at its state.");
 
+    public static readonly GateRules PublishPort = new(
+        "publishing a port of",
+        [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed],
+        "Wait until the sandbox has settled.");
+
+    public static readonly GateRules UnpublishPort = PublishPort with { Verb = "unpublishing a port of" };
+
     public static readonly GateRules Create = new("creating", [SandboxState.Creating], string.Empty);
 
     public static readonly GateRules Reattach = new("re-attaching", [], string.Empty);

@@ -44,6 +44,9 @@ public sealed record SandboxRecord
 
     public IReadOnlyList<ShareSpec>? Shares { get; init; }
 
+    /// <summary>Published ports with the host ports they have, or had when it ran last.</summary>
+    public IReadOnlyList<PublishedPort>? Ports { get; init; }
+
     public string? User { get; init; }
 
     public string? Workdir { get; init; }

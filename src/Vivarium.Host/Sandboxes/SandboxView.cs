@@ -39,6 +39,7 @@ internal static class SandboxView
             BootId = r.BootId,
             SupervisorPid = supervisor?.Pid ?? 0,
             Shares = r.Shares,
+            Ports = r.Ports,
             Capabilities = supervisor?.Capabilities,
         };
     }

@@ -18,6 +18,7 @@ internal sealed class SandboxWorkflows
         Create = new CreateSandbox(host, this);
         Stop = new StopSandbox(host, Start, End);
         Pause = new PauseSandbox(host);
+        Ports = new SandboxPublishing(host);
     }
 
     public StartSandbox Start { get; }
@@ -31,6 +32,8 @@ internal sealed class SandboxWorkflows
     public StopSandbox Stop { get; }
 
     public PauseSandbox Pause { get; }
+
+    public SandboxPublishing Ports { get; }
 
     /// <summary>A sandbox with its actor running.</summary>
     public Sandbox Make(SandboxRecord record) => new(record, DestroyAsync, CollectAsync, logger);

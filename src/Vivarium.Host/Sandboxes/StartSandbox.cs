@@ -39,7 +39,7 @@ internal sealed class StartSandbox(HostServices host)
                 throw new VivariumException(
                     ErrorCode.FailedPrecondition,
                     $"starting sandbox {record.Name}: {status.Message ?? "the engine ended"}",
-                    "viv doctor shows whether the engine works on this machine.",
+                    HintFor(status.Reason),
                     status.Reason ?? "start_failed");
             }
 
@@ -48,9 +48,12 @@ internal sealed class StartSandbox(HostServices host)
                 await link.SecretsAsync(new SecretsParams { Secrets = secrets }, cancellationToken).ConfigureAwait(false);
             }
 
+            // The host ports that were chosen are known to the supervisor only.
+            var ports = record.Ports is null ? null : (await link.PortsAsync(cancellationToken).ConfigureAwait(false)).Ports;
             sandbox.Attach(link);
             sandbox.Publish(record with
             {
+                Ports = ports,
                 State = SandboxState.Running,
                 Reason = null,
                 Message = null,
@@ -65,12 +68,19 @@ internal sealed class StartSandbox(HostServices host)
             await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.NoPatience).ConfigureAwait(false);
             if (known is not null && e is VivariumException { Code: ErrorCode.Unavailable })
             {
-                throw new VivariumException(ErrorCode.FailedPrecondition, $"starting sandbox {record.Name}: {known.Message ?? known.Reason}", "viv doctor shows whether the engine works on this machine.", known.Reason, e);
+                throw new VivariumException(ErrorCode.FailedPrecondition, $"starting sandbox {record.Name}: {known.Message ?? known.Reason}", HintFor(known.Reason), known.Reason, e);
             }
 
             throw;
         }
     }
+
+    private static string HintFor(string? reason) => reason switch
+    {
+        "port_taken" => "Choose another host port (viv port --rm takes this one back), or end whatever has it.",
+        "port_not_permitted" or "no_such_address" or "port_refused" => "Choose another host port or address; viv port --rm takes this one back.",
+        _ => "viv doctor shows whether the engine works on this machine.",
+    };
 
     private ExitRecord? ReadFailure(SandboxRecord record) => SupervisorRemains.ReadExit(host.Paths.Supervisor(record.Id));
 
@@ -88,6 +98,7 @@ internal sealed class StartSandbox(HostServices host)
         LogDirectory = host.Paths.SandboxLogs(record.Id),
         Resources = record.Resources,
         Shares = record.Shares,
+        Ports = record.Ports,
         Network = new NetworkSpec { Mode = record.Network },
         Env = record.Env,
         DefaultUser = record.User,

@@ -173,6 +173,14 @@ internal sealed class SupervisorLink : IAsyncDisposable
 
     public Task KillProcessAsync(KillProcessPayload kill, CancellationToken cancellationToken) => AskAsync(token => client.KillProcessAsync(kill, token), cancellationToken);
 
+    public Task<PublishedPort> PublishAsync(PublishedPort port, CancellationToken cancellationToken) => AskAsync(token => client.PublishAsync(port, token), cancellationToken);
+
+    public Task UnpublishAsync(PublishedPort port, CancellationToken cancellationToken) => AskAsync(token => client.UnpublishAsync(port, token), cancellationToken);
+
+    public Task<PublishedPortsReply> PortsAsync(CancellationToken cancellationToken) => AskAsync(client.PortsAsync, cancellationToken);
+
+    public Task<ListenersPayload> ListenersAsync(CancellationToken cancellationToken) => AskAsync(client.ListenersAsync, cancellationToken);
+
     public Task SecretsAsync(SecretsParams secrets, CancellationToken cancellationToken) => AskAsync(token => client.PutSecretsAsync(secrets, token), cancellationToken);
 
     /// <summary>Opens a guest port as a raw stream.</summary>

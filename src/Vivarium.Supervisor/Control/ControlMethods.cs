@@ -35,6 +35,11 @@ internal static class ControlMethods
             .Method(SupervisorMethod.KillProcess, json.KillProcessPayload, json.Empty, (kill, _, cancellation) =>
                 Acknowledge(sandbox.Control("signal a process").KillProcessAsync(kill, null, cancellation)))
             .Method(SupervisorMethod.Secrets, json.SecretsParams, json.Empty, (secrets, _, cancellation) => Acknowledge(HandOverAsync(sandbox, secrets, cancellation)))
+            .Method(SupervisorMethod.Publish, json.PublishedPort, json.PublishedPort, (port, _, _) => new ValueTask<PublishedPort>(sandbox.Ports.Publish(port)))
+            .Method(SupervisorMethod.Unpublish, json.PublishedPort, json.Empty, (port, _, _) => Acknowledge(sandbox.Ports.UnpublishAsync(port)))
+            .Method(SupervisorMethod.Ports, json.Empty, json.PublishedPortsReply, (_, _, _) => new ValueTask<PublishedPortsReply>(new PublishedPortsReply { Ports = sandbox.Ports.All }))
+            .Method(SupervisorMethod.Listeners, json.Empty, json.ListenersPayload, (_, _, cancellation) =>
+                new ValueTask<ListenersPayload>(sandbox.Control("list the listeners").GetListenersAsync(null, cancellation)))
             .Method(SupervisorMethod.Events, json.Empty, json.SupervisorStatus, (_, call, _) =>
             {
                 Subscribe(sandbox, call.Connection);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Vivarium.Runtimes;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Supervisor.Logs;
+using Vivarium.Supervisor.Ports;
 using Vivarium.Supervisor.Processes;
 using Vivarium.Supervisor.Streams;
 using Vivarium.Transport;
@@ -48,6 +49,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         Board = new StatusBoard(Activity);
         Processes = new LaunchedProcesses(runtime, Board, Activity, spec, log);
         Board.RunningProcesses = () => Processes.Count;
+        Ports = new PublishedPorts(new PortConnections(ConnectAsync, Activity, log), log);
         console = new RotatingFile(Path.Combine(spec.LogDirectory, "console.log"), spec.LogMaxBytes);
     }
 
@@ -62,6 +64,9 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
 
     /// <summary>Its one-time tickets.</summary>
     public TicketOffice Tickets { get; } = new(TimeProvider.System);
+
+    /// <summary>Its ports on the host.</summary>
+    public PublishedPorts Ports { get; }
 
     /// <summary>Processes the supervisor itself stays attached to.</summary>
     public LaunchedProcesses Processes { get; }
@@ -85,19 +90,11 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     /// <summary>Starts the sandbox and returns its final status when it has ended, for whatever reason. Never throws.</summary>
     public async Task<SupervisorStatus> RunAsync()
     {
-        RuntimeExit exit;
-        try
-        {
-            await StartAsync().ConfigureAwait(false);
-            exit = await runtime.Exited.ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            log.Write("the start failed", e);
-            exit = await EndFailedStartAsync(e is VivariumException ? e.Message : $"the sandbox could not be started: {e.Message}").ConfigureAwait(false);
-        }
+        // First of all: a port that is taken is said before anything was made.
+        var exit = await RefusedPortAsync().ConfigureAwait(false) ?? await LiveAsync().ConfigureAwait(false);
 
         await ended.CancelAsync().ConfigureAwait(false);
+        await Ports.DisposeAsync().ConfigureAwait(false);
         if (control is not null)
         {
             await control.DisposeAsync().ConfigureAwait(false);
@@ -205,6 +202,33 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         ended.Dispose();
     }
 
+    private async Task<RuntimeExit?> RefusedPortAsync()
+    {
+        try
+        {
+            await Ports.PublishAllAsync(Spec.Ports).ConfigureAwait(false);
+            return null;
+        }
+        catch (VivariumException e)
+        {
+            return new RuntimeExit(e.Reason ?? "port_refused", e.Message, null);
+        }
+    }
+
+    private async Task<RuntimeExit> LiveAsync()
+    {
+        try
+        {
+            await StartAsync().ConfigureAwait(false);
+            return await runtime.Exited.ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            log.Write("the start failed", e);
+            return await EndFailedStartAsync(e is VivariumException ? e.Message : $"the sandbox could not be started: {e.Message}").ConfigureAwait(false);
+        }
+    }
+
     private async Task StartAsync()
     {
         var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
@@ -234,6 +258,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
             ConfigureDeadline,
             startAborted.Token).ConfigureAwait(false);
         Board.Set(SupervisorPhase.Running);
+        Ports.Open();
         log.Write("running");
         _ = ReportOomAsync(connection);
     }

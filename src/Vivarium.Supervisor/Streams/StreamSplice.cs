@@ -7,7 +7,7 @@ namespace Vivarium.Supervisor.Streams;
 
 /// <summary>
 /// Carries bytes between a client's socket and a guest stream, both ways, each with its own end. The stream is closed when both directions have ended,
-/// when either side breaks, or when the client is gone altogether (which a Unix socket tells apart from a half-close).
+/// when either side breaks, or when the client is gone altogether (which the kernel tells apart from a half-close as long as our own end is open).
 /// </summary>
 internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStream guest, Activity activity) : IDisposable
 {
@@ -16,6 +16,7 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
     private static readonly TimeSpan GonePoll = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource broken = new();
+    private volatile bool outputEnded;
 
     /// <summary>Runs until both directions have ended.</summary>
     public async Task RunAsync(CancellationToken stopping)
@@ -48,6 +49,9 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
     private async Task GuestToClientAsync()
     {
         await guest.CopyToAsync(new ClientSink(client, activity), BufferBytes, broken.Token).ConfigureAwait(false);
+
+        // Once our own end is shut the kernel reports every end of the client's as a hang-up, although it may be the orderly end of what it had to say.
+        outputEnded = true;
         await client.CompleteWritesAsync(broken.Token).ConfigureAwait(false);
     }
 
@@ -111,7 +115,7 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
         }
     }
 
-    private bool IsGone() => PeerGone.Check(socket);
+    private bool IsGone() => !outputEnded && PeerGone.Check(socket);
 
     /// <summary>Writes to the client and notes the activity; <c>CopyToAsync</c> of a guest stream writes straight from its receive buffers.</summary>
     private sealed class ClientSink(DuplexStream client, Activity activity) : DuplexStream

@@ -44,6 +44,10 @@ public sealed partial class ControlClient
     public Task<ProcessesPayload> GetProcessesAsync(TimeSpan? timeout, CancellationToken cancellationToken) =>
         RequestAsync(ControlType.Processes, null, ControlType.Processes, GuestJson.Default.ProcessesPayload, timeout, cancellationToken);
 
+    /// <summary><c>listeners</c>.</summary>
+    public Task<ListenersPayload> GetListenersAsync(TimeSpan? timeout, CancellationToken cancellationToken) =>
+        RequestAsync(ControlType.Listeners, null, ControlType.Listeners, GuestJson.Default.ListenersPayload, timeout, cancellationToken);
+
     /// <summary><c>kill_process</c>.</summary>
     public Task KillProcessAsync(KillProcessPayload kill, TimeSpan? timeout, CancellationToken cancellationToken) =>
         RequestAckAsync(ControlType.KillProcess, kill, GuestJson.Default.KillProcessPayload, timeout, cancellationToken);

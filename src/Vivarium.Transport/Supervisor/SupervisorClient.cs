@@ -152,6 +152,22 @@ public sealed class SupervisorClient : IAsyncDisposable
     public Task PutSecretsAsync(SecretsParams parameters, CancellationToken cancellationToken) =>
         CallAsync(SupervisorMethod.Secrets, parameters, SupervisorJson.Default.SecretsParams, SupervisorJson.Default.Empty, cancellationToken);
 
+    /// <summary><c>publish</c>.</summary>
+    public Task<PublishedPort> PublishAsync(PublishedPort port, CancellationToken cancellationToken) =>
+        CallAsync(SupervisorMethod.Publish, port, SupervisorJson.Default.PublishedPort, SupervisorJson.Default.PublishedPort, cancellationToken);
+
+    /// <summary><c>unpublish</c>.</summary>
+    public Task UnpublishAsync(PublishedPort port, CancellationToken cancellationToken) =>
+        CallAsync(SupervisorMethod.Unpublish, port, SupervisorJson.Default.PublishedPort, SupervisorJson.Default.Empty, cancellationToken);
+
+    /// <summary><c>ports</c>.</summary>
+    public Task<PublishedPortsReply> PortsAsync(CancellationToken cancellationToken) =>
+        CallAsync(SupervisorMethod.Ports, SupervisorJson.Default.PublishedPortsReply, cancellationToken);
+
+    /// <summary><c>listeners</c>.</summary>
+    public Task<ListenersPayload> ListenersAsync(CancellationToken cancellationToken) =>
+        CallAsync(SupervisorMethod.Listeners, SupervisorJson.Default.ListenersPayload, cancellationToken);
+
     /// <summary><c>events</c>: <see cref="OnEvent"/> is called from now on.</summary>
     public Task SubscribeAsync(CancellationToken cancellationToken) => CallAsync(SupervisorMethod.Events, SupervisorJson.Default.Empty, cancellationToken);
 

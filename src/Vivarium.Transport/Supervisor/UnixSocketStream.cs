@@ -3,7 +3,7 @@ using Vivarium.Wire.Errors;
 
 namespace Vivarium.Transport.Supervisor;
 
-/// <summary>A connected Unix stream socket; half-close is shutdown(2).</summary>
+/// <summary>A connected stream socket, Unix or TCP; half-close is shutdown(2).</summary>
 public sealed class UnixSocketStream : DuplexStream
 {
     /// <summary>
@@ -28,9 +28,15 @@ public sealed class UnixSocketStream : DuplexStream
 
     /// <summary>Takes over a connected socket.</summary>
     public UnixSocketStream(Socket socket)
+        : this(socket, SendBuffer)
+    {
+    }
+
+    /// <summary>Takes over a connected socket whose unsent bytes are bounded to about twice <paramref name="sendBufferBytes"/>.</summary>
+    public UnixSocketStream(Socket socket, int sendBufferBytes)
     {
         _socket = socket;
-        EnlargeSendBuffer(socket);
+        SetSendBuffer(socket, sendBufferBytes);
     }
 
     /// <summary>The socket underneath, for peer credentials and the like.</summary>
@@ -134,18 +140,18 @@ public sealed class UnixSocketStream : DuplexStream
         return default;
     }
 
-    private static void EnlargeSendBuffer(Socket socket)
+    private static void SetSendBuffer(Socket socket, int bytes)
     {
         try
         {
             try
             {
                 // Beyond net.core.wmem_max, which a privileged process may; see socket(7).
-                socket.SetRawSocketOption(SOL_SOCKET, SO_SNDBUFFORCE, BitConverter.GetBytes(SendBuffer));
+                socket.SetRawSocketOption(SOL_SOCKET, SO_SNDBUFFORCE, BitConverter.GetBytes(bytes));
             }
             catch (SocketException)
             {
-                socket.SendBufferSize = SendBuffer;
+                socket.SendBufferSize = bytes;
             }
         }
         catch (SocketException)

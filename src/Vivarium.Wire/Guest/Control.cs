@@ -46,6 +46,7 @@ public static class ControlType
     public const string Processes = "processes";
     public const string KillProcess = "kill_process";
     public const string Oom = "oom";
+    public const string Listeners = "listeners";
 #pragma warning restore CS1591
 }
 

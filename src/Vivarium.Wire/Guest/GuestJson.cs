@@ -20,6 +20,7 @@ namespace Vivarium.Wire.Guest;
 [JsonSerializable(typeof(KillProcessPayload))]
 [JsonSerializable(typeof(ResumedPayload))]
 [JsonSerializable(typeof(OomPayload))]
+[JsonSerializable(typeof(ListenersPayload))]
 [JsonSerializable(typeof(ExecRequest))]
 [JsonSerializable(typeof(ExecReply))]
 [JsonSerializable(typeof(ExecControl))]

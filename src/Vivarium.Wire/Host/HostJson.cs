@@ -48,6 +48,9 @@ namespace Vivarium.Wire.Host;
 [JsonSerializable(typeof(HealthReply))]
 [JsonSerializable(typeof(DoctorReply))]
 [JsonSerializable(typeof(ConfigReply))]
+[JsonSerializable(typeof(PortParams))]
+[JsonSerializable(typeof(PublishedPort))]
+[JsonSerializable(typeof(SandboxPorts))]
 [JsonSerializable(typeof(SubscribeParams))]
 [JsonSerializable(typeof(HostEvent))]
 public sealed partial class HostJson : JsonSerializerContext;

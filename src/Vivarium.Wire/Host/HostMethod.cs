@@ -50,6 +50,13 @@ public static class HostMethod
     /// <summary><see cref="SetTimeoutParams"/> → <see cref="SandboxInfo"/>.</summary>
     public const string SetTimeout = "sandbox.set_timeout";
 
+    /// <summary><see cref="PortParams"/> → PublishedPort with the host port that was taken. Again for the same is the same.</summary>
+    public const string PublishPort = "port.publish";
+    /// <summary><see cref="PortParams"/> → Empty; not_found when it is not published.</summary>
+    public const string UnpublishPort = "port.unpublish";
+    /// <summary><see cref="RefParams"/> → <see cref="SandboxPorts"/>: listeners inside and what is published.</summary>
+    public const string Ports = "port.list";
+
     /// <summary><see cref="RunParams"/> → <see cref="RunReply"/>: run to the end, output returned.</summary>
     public const string Exec = "process.exec";
     /// <summary><see cref="LaunchProcessParams"/> → LaunchReply: start in the background, logged.</summary>

@@ -58,6 +58,9 @@ public sealed record CreateParams
     /// <summary>Shared host directories.</summary>
     public IReadOnlyList<ShareSpec>? Shares { get; init; }
 
+    /// <summary>Ports of the sandbox to publish on the host.</summary>
+    public IReadOnlyList<PublishedPort>? Ports { get; init; }
+
     /// <summary>Network mode: <c>none</c> or <c>nat</c>.</summary>
     public string? Network { get; init; }
 
@@ -157,6 +160,9 @@ public sealed record SandboxInfo
 
     /// <summary>Supervisor's pid, 0 when none.</summary>
     public int SupervisorPid { get; init; }
+
+    /// <summary>Ports published on the host.</summary>
+    public IReadOnlyList<PublishedPort>? Ports { get; init; }
 
     /// <summary>Shared directories.</summary>
     public IReadOnlyList<ShareSpec>? Shares { get; init; }

@@ -23,6 +23,9 @@ namespace Vivarium.Wire.Supervisor;
 [JsonSerializable(typeof(ExitRecord))]
 [JsonSerializable(typeof(ProcessesPayload))]
 [JsonSerializable(typeof(KillProcessPayload))]
+[JsonSerializable(typeof(PublishedPort))]
+[JsonSerializable(typeof(PublishedPortsReply))]
+[JsonSerializable(typeof(ListenersPayload))]
 [JsonSerializable(typeof(Empty))]
 public sealed partial class SupervisorJson : JsonSerializerContext;
 

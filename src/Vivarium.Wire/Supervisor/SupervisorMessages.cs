@@ -28,6 +28,18 @@ public static class SupervisorMethod
     public const string KillProcess = "kill_process";
     public const string Secrets = "secrets";
 
+    /// <summary><see cref="PublishedPort"/> → <see cref="PublishedPort"/> with the host port that was taken.</summary>
+    public const string Publish = "publish";
+
+    /// <summary><see cref="PublishedPort"/> → Empty.</summary>
+    public const string Unpublish = "unpublish";
+
+    /// <summary>() → <see cref="PublishedPortsReply"/>.</summary>
+    public const string Ports = "ports";
+
+    /// <summary>() → ListenersPayload.</summary>
+    public const string Listeners = "listeners";
+
     /// <summary>Subscribes this connection: every phase change and process end arrives as a notification <c>event</c> (<see cref="SupervisorEvent"/>).</summary>
     public const string Events = "events";
 

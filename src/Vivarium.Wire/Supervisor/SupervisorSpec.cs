@@ -42,6 +42,9 @@ public sealed record SupervisorSpec
     /// <summary>Host directories shared into the sandbox.</summary>
     public IReadOnlyList<ShareSpec>? Shares { get; init; }
 
+    /// <summary>Ports to publish on the host before the engine starts; one that cannot be had fails the start.</summary>
+    public IReadOnlyList<PublishedPort>? Ports { get; init; }
+
     /// <summary>Network.</summary>
     public required NetworkSpec Network { get; init; }
 
