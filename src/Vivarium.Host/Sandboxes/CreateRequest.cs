@@ -13,9 +13,7 @@ internal static class CreateRequest
     private const int MinPids = 16;
     private const long MinDisk = 1L << 20;
     private const int MaxEnvironmentBytes = 256 * 1024;
-    private const int MaxShares = 32;
     private const int MaxSecrets = 256;
-    private static readonly string[] ReservedPaths = ["/proc", "/sys", "/dev", "/run/vivarium"];
 
     /// <summary>Everything about the new sandbox that does not depend on this machine.</summary>
     public static SandboxRecord Check(CreateParams p, VivariumConfig config, TimeProvider time)
@@ -64,7 +62,7 @@ internal static class CreateRequest
             Resources = Resources(p, config),
             Network = NetworkOf(p.Network ?? config.Defaults.Network),
             Env = p.Env,
-            Shares = Shares(p.Shares),
+            Shares = ShareRules.Resolve(p.Shares),
             Ports = PortRules.Check(p.Ports),
             User = p.User ?? (config.Defaults.User.Length > 0 ? config.Defaults.User : null),
             Workdir = p.Workdir,
@@ -166,41 +164,6 @@ internal static class CreateRequest
     private static string OnTimeout(string action) => action is "kill" or "pause"
         ? action
         : throw Bad($"on_timeout {NameRules.Quote(action)} is not known", "Use kill or pause.", "bad_on_timeout");
-
-    private static IReadOnlyList<ShareSpec>? Shares(IReadOnlyList<ShareSpec>? shares)
-    {
-        if (shares is null or { Count: 0 })
-        {
-            return null;
-        }
-
-        if (shares.Count > MaxShares)
-        {
-            throw Bad($"{shares.Count} shared directories are too many", $"Share at most {MaxShares}.", "too_many_shares");
-        }
-
-        foreach (var share in shares)
-        {
-            if (!IsAbsoluteClean(share.HostPath) || !(Directory.Exists(share.HostPath) || File.Exists(share.HostPath)))
-            {
-                throw Bad($"the shared host path {NameRules.Quote(share.HostPath)} is not an existing absolute path", "Give the absolute path of a file or directory.", "bad_share");
-            }
-
-            if (!IsAbsoluteClean(share.GuestPath) || IsReservedGuestPath(share.GuestPath))
-            {
-                throw Bad(
-                    $"the guest path {NameRules.Quote(share.GuestPath)} of a share is not allowed", "Give an absolute path outside /, /proc, /sys, /dev and /run/vivarium.", "bad_share");
-            }
-        }
-
-        return shares;
-    }
-
-    private static bool IsReservedGuestPath(string path)
-    {
-        var clean = path.TrimEnd('/');
-        return clean.Length == 0 || ReservedPaths.Any(r => clean == r || clean.StartsWith(r + "/", StringComparison.Ordinal)) || clean == "/run";
-    }
 
     private static bool IsAbsoluteClean(string path) =>
         path.Length is > 0 and <= 4096 && path[0] == '/' && !path.Contains('\0', StringComparison.Ordinal) && !path.Split('/').Contains("..");

@@ -22,6 +22,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
     public Operation<SandboxRecord> Begin(CreateParams parameters)
     {
         var wanted = CreateRequest.Check(parameters, host.Config, host.Time);
+        ShareRules.RefuseOwn(wanted.Shares, host.Paths.State, host.Paths.Runtime);
         var sandbox = host.Catalog.Add(
             parameters.Name,
             parameters.ExternalId,

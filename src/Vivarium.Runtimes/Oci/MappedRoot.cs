@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using Vivarium.Linux.Files;
 using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Namespaces;
@@ -35,7 +34,7 @@ internal sealed class MappedRoot
     public SupervisorSpec Staged => spec with
     {
         RootPath = stage + "/root",
-        Shares = spec.Shares is null ? null : [.. spec.Shares.Select((share, i) => share with { HostPath = Share(i) })],
+        Shares = spec.Shares is null ? null : [.. spec.Shares.Select((share, i) => share with { HostPath = ShareStage.PathOf(stage, i) })],
     };
 
     /// <summary>A sysfs of the sandbox's network namespace to bind in; null where the engine mounts its own.</summary>
@@ -62,25 +61,18 @@ internal sealed class MappedRoot
 
     /// <summary>Makes the mounts in a namespace of their own and runs <paramref name="work"/> there, which starts the engine.</summary>
     /// <exception cref="Linux.LinuxException">The kernel or a file system has no id-mapped mounts.</exception>
+    /// <exception cref="VivariumException">failed_precondition: a share is not there any more.</exception>
     public T Run<T>(Func<T> work) => NamespaceThread.InNew(NamespaceKinds.Mount, () =>
     {
         using var user = UserNamespace.Create([new HostRange(0, spec.IdRange!.First, spec.IdRange.Count)]);
         Mount.MakePrivate("/");
         using var root = IdMappedMount.Detached(spec.RootPath, user);
-        SafeFileHandle[] shares = [.. (spec.Shares ?? []).Select(share => IdMappedMount.Detached(share.HostPath, user))];
-        bool[] folders = [.. (spec.Shares ?? []).Select(static share => Directory.Exists(share.HostPath))];
-        try
+        using (var shares = ShareStage.Take(spec.Shares ?? [], user))
         {
             Mount.FileSystem("tmpfs", stage, "tmpfs", data: "mode=755,size=1m");
-            Attach(root, stage + "/root", folder: true);
-            for (var i = 0; i < shares.Length; i++)
-            {
-                Attach(shares[i], Share(i), folders[i]);
-            }
-        }
-        finally
-        {
-            Array.ForEach(shares, static share => share.Dispose());
+            Directory.CreateDirectory(stage + "/root");
+            IdMappedMount.Attach(root, stage + "/root");
+            shares.Attach(stage);
         }
 
         if (SysPath is { } sys)
@@ -105,20 +97,6 @@ internal sealed class MappedRoot
         });
     }
 
-    private static void Attach(SafeFileHandle tree, string target, bool folder)
-    {
-        if (folder)
-        {
-            Directory.CreateDirectory(target);
-        }
-        else
-        {
-            File.Create(target).Dispose();
-        }
-
-        IdMappedMount.Attach(tree, target);
-    }
-
     /// <summary>The path without symbolic links.</summary>
     private static string Real(string path)
     {
@@ -131,6 +109,4 @@ internal sealed class MappedRoot
 
         return real;
     }
-
-    private string Share(int index) => $"{stage}/share-{index}";
 }

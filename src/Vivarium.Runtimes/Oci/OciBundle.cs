@@ -121,8 +121,8 @@ internal static class OciBundle
 
         foreach (var share in spec.Shares ?? [])
         {
-            // Read-only holds for one mount only: so a read-only share does not bring what is mounted below it.
-            mounts.Add(new(share.GuestPath, "bind", share.HostPath, share.ReadOnly ? ["bind", "ro", "nosuid", "nodev"] : ["rbind", "rw", "nosuid", "nodev"]));
+            // What is bound is the host's own view of the share, read-only as a whole where it must be; the flags here say the same once more.
+            mounts.Add(new(share.GuestPath, "bind", share.HostPath, ["rbind", share.ReadOnly ? "ro" : "rw", "nosuid", "nodev"]));
         }
 
         return mounts;

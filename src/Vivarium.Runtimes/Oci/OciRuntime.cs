@@ -105,7 +105,8 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             : new Dictionary<string, string>();
         limits = spec.Resources;
         var mapped = MappedRoot.Plan(spec, options.StateDirectory);
-        var seen = mapped?.Staged ?? spec;
+        var shared = SharedView.Plan(spec, options.StateDirectory);
+        var seen = mapped?.Staged ?? shared?.Staged ?? spec;
         OciBundle.Write(bundle, options with { Spec = seen }, engine, new OciPlacement { RootPath = seen.RootPath, WorkCgroups = work, SysPath = mapped?.SysPath });
         if (engine.IgnoresCgroups)
         {
@@ -121,7 +122,9 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             NewSession = true,
             CgroupDirectories = engine.IgnoresCgroups ? cgroup.Directories : null,
         };
-        launcher = mapped is null ? ChildProcess.Start(program) : mapped.Run(() => ChildProcess.Start(program));
+        launcher = mapped is not null ? mapped.Run(() => ChildProcess.Start(program))
+            : shared is not null ? shared.Run(() => ChildProcess.Start(program))
+            : ChildProcess.Start(program);
         pipes.CloseChildEnds();
 
         var exit = await launcher.Exited.WaitAsync(StartDeadline, cancellationToken).ConfigureAwait(false);
