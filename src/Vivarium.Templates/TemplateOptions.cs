@@ -1,5 +1,3 @@
-using Vivarium.Wire.Errors;
-
 namespace Vivarium.Templates;
 
 /// <summary>What the configuration says of templates.</summary>
@@ -11,7 +9,7 @@ public sealed record TemplateOptions
     /// <summary>Debian mirror to build from (URI); empty: the Debian sources of this host.</summary>
     public string Mirror { get; init; } = "";
 
-    /// <summary>PEM file of certificate authorities that templates trust besides their own; empty: none.</summary>
+    /// <summary>PEM files, separated by colons, of certificate authorities that templates trust besides their own; empty: none.</summary>
     public string CaCertificates { get; init; } = "";
 
     /// <summary>Directory of built templates as archives, filled by builds and used by later ones of the same recipe and sources; empty: none. For machines that test.</summary>
@@ -22,17 +20,5 @@ public sealed record TemplateOptions
     internal string PackageCache => Path.Combine(StateDirectory, "cache", "apt");
 
     /// <summary>The extra certificate authorities, null when none are configured.</summary>
-    internal string? ReadAuthorities()
-    {
-        if (CaCertificates.Length == 0)
-        {
-            return null;
-        }
-
-        var text = File.Exists(CaCertificates) ? File.ReadAllText(CaCertificates) : "";
-        return text.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal)
-            ? text
-            : throw new VivariumException(
-                ErrorCode.InvalidArgument, $"[templates] ca_certificates = \"{CaCertificates}\" is not a file of PEM certificates", "correct the path or leave it out");
-    }
+    internal string? ReadAuthorities() => HostAuthorities.Read(CaCertificates);
 }

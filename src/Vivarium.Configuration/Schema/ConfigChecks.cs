@@ -14,6 +14,9 @@ internal static class ConfigChecks
 
     public static string? OptionalPath(string text) => text.Length == 0 ? null : AbsolutePath(text);
 
+    /// <summary>Any number of paths, separated by colons.</summary>
+    public static string? OptionalPaths(string text) => text.Length == 0 ? null : text.Split(':').Select(AbsolutePath).FirstOrDefault(static wrong => wrong is not null);
+
     /// <summary>A program: empty, a name looked up in PATH, or an absolute path.</summary>
     public static string? Program(string text) =>
         text.Length == 0 || !text.Contains('/', StringComparison.Ordinal) ? Line(text) : AbsolutePath(text);

@@ -84,7 +84,7 @@ internal static class ConfigSchema
 
         new("templates", "mirror", new TextType(ConfigChecks.Mirror), "Debian mirror to build templates from; empty: the host's.",
             c => c.Templates.Mirror, (c, v) => c with { Templates = c.Templates with { Mirror = (string)v! } }),
-        new("templates", "ca_certificates", new TextType(ConfigChecks.OptionalPath), "PEM file of extra authorities put into templates.",
+        new("templates", "ca_certificates", new TextType(ConfigChecks.OptionalPaths), "PEM files, separated by colons, of extra authorities that templates and sandboxes trust.",
             c => c.Templates.CaCertificates, (c, v) => c with { Templates = c.Templates with { CaCertificates = (string)v! } }),
         new("templates", "cache", new TextType(ConfigChecks.OptionalPath), "Directory of built templates as archives, for machines that test; empty: none.",
             c => c.Templates.Cache, (c, v) => c with { Templates = c.Templates with { Cache = (string)v! } }),

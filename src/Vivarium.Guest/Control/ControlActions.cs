@@ -131,9 +131,16 @@ internal sealed class ControlActions(GuestContext context, Action<string> shutdo
             context.Users.Resolve(user);
         }
 
+        // On a shared machine (runtime direct) the trust store is its owner's.
+        var authorities = context.IsInit ? payload.CaCertificates : null;
+        if (context.IsInit)
+        {
+            TrustStore.Apply(authorities);
+        }
+
         context.Settings = new GuestSettings
         {
-            Env = payload.Env ?? context.Settings.Env,
+            Env = WithAuthorities(payload.Env ?? context.Settings.Env, authorities),
             DefaultUser = payload.DefaultUser ?? context.Settings.DefaultUser,
             DefaultCwd = payload.DefaultCwd ?? context.Settings.DefaultCwd,
         };
@@ -141,6 +148,10 @@ internal sealed class ControlActions(GuestContext context, Action<string> shutdo
         Lifecycle.Enter("ready", "configured");
         return Task.CompletedTask;
     }
+
+    private static IReadOnlyDictionary<string, string> WithAuthorities(IReadOnlyDictionary<string, string> own, string? authorities) => authorities is null
+        ? own
+        : own.Concat(TrustStore.Variables.Where(variable => !own.ContainsKey(variable.Key))).ToDictionary(StringComparer.Ordinal);
 
     /// <summary>Signals a process or its tree.</summary>
     public async Task KillProcessAsync(KillProcessPayload payload, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Vivarium.Host.Engines;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Supervision;
+using Vivarium.Templates;
 using Vivarium.Volumes;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;
@@ -104,6 +105,7 @@ internal sealed class StartSandbox(HostServices host)
         DefaultUser = record.User,
         DefaultCwd = record.Workdir,
         Hostname = record.Hostname ?? record.Name,
+        CaCertificates = HostAuthorities.Read(host.Config.Templates.CaCertificates),
         CgroupPath = host.Config.Runtime.CgroupRoot.TrimEnd('/') + "/" + record.Id.Value,
         LogMaxBytes = host.Config.Logs.MaxBytes.Bytes,
     };

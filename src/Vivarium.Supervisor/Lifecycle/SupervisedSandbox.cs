@@ -254,6 +254,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
                 DefaultUser = Spec.DefaultUser,
                 DefaultCwd = Spec.DefaultCwd,
                 Nameservers = Spec.Network.Nameservers,
+                CaCertificates = Spec.CaCertificates,
             },
             ConfigureDeadline,
             startAborted.Token).ConfigureAwait(false);

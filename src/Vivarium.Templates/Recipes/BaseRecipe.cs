@@ -58,7 +58,8 @@ internal sealed class BaseRecipe(TemplateOptions options) : ITemplateRecipe
         var scratch = Directory.CreateTempSubdirectory("vivarium-template-").FullName;
         try
         {
-            var arguments = await ArgumentsAsync(root, scratch, cancellationToken).ConfigureAwait(false);
+            using var authorities = BuildAuthorities.Of(options.ReadAuthorities());
+            var arguments = await ArgumentsAsync(root, scratch, authorities, cancellationToken).ConfigureAwait(false);
             var reading = new DebootstrapProgress(progress);
             var run = new ChildRunOptions
             {
@@ -79,12 +80,12 @@ internal sealed class BaseRecipe(TemplateOptions options) : ITemplateRecipe
         Finish(root);
     }
 
-    private async Task<List<string>> ArgumentsAsync(string root, string scratch, CancellationToken cancellationToken)
+    private async Task<List<string>> ArgumentsAsync(string root, string scratch, BuildAuthorities? authorities, CancellationToken cancellationToken)
     {
         var aptOptions = Path.Combine(scratch, "apt.conf");
         await File.WriteAllLinesAsync(
             aptOptions,
-            [.. await AptConfiguration.OptionsAsync(cancellationToken).ConfigureAwait(false), "Acquire::Languages \"none\";", "APT::Install-Recommends \"false\";"],
+            [.. await AptConfiguration.OptionsAsync(cancellationToken).ConfigureAwait(false), "Acquire::Languages \"none\";", "APT::Install-Recommends \"false\";", .. authorities?.AptOptions ?? []],
             cancellationToken).ConfigureAwait(false);
         List<string> arguments =
         [

@@ -213,6 +213,9 @@ public sealed record ConfigurePayload
 
     /// <summary>Lines for /etc/resolv.conf's <c>nameserver</c>.</summary>
     public IReadOnlyList<string>? Nameservers { get; init; }
+
+    /// <summary>Certificate authorities of the host's owner (PEM) to trust; absent: those of an earlier start are taken out.</summary>
+    public string? CaCertificates { get; init; }
 }
 
 /// <summary>Answer to <c>stats</c>. Fields the kernel does not offer are absent.</summary>

@@ -57,6 +57,9 @@ public sealed record SupervisorSpec
     /// <summary>Default working directory of processes.</summary>
     public string? DefaultCwd { get; init; }
 
+    /// <summary>Certificate authorities (PEM) the sandbox trusts besides its template's.</summary>
+    public string? CaCertificates { get; init; }
+
     /// <summary>Host name; default: the name.</summary>
     public string? Hostname { get; init; }
 
