@@ -1,6 +1,7 @@
 using System.Globalization;
 using Vivarium.Host.Sandboxes;
 using Vivarium.Host.Tests.Support;
+using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Processes;
 using Vivarium.TestKit;
 using Vivarium.Wire.Errors;
@@ -74,10 +75,19 @@ public sealed class ConfinementTests
         // A share on a file system without id-mapped mounts: what cannot be honoured is refused, not ignored.
         await using var on = await TestDaemon.StartAsync("VIVARIUM_RUNTIME_USER_NAMESPACES=on");
         await using var client = await on.ConnectAsync();
-        var parameters = new Wire.Host.CreateParams { Name = "shared", Shares = [new Wire.Supervisor.ShareSpec { HostPath = "/sys/kernel", GuestPath = "/mnt/x", ReadOnly = true }] };
-        var error = await Assert.ThrowsAsync<VivariumException>(() => client.CreateAsync(parameters, CancellationToken.None));
-        Assert.Equal("user_namespaces_impossible", error.Reason);
-        Assert.Empty(await on.ListAsync());
+        using var place = new TempDir();
+        Mount.FileSystem("ramfs", place.Dir("share"), "ramfs");
+        try
+        {
+            var parameters = new Wire.Host.CreateParams { Name = "shared", Shares = [new Wire.Supervisor.ShareSpec { HostPath = place["share"], GuestPath = "/mnt/x", ReadOnly = true }] };
+            var error = await Assert.ThrowsAsync<VivariumException>(() => client.CreateAsync(parameters, CancellationToken.None));
+            Assert.Equal("user_namespaces_impossible", error.Reason);
+            Assert.Empty(await on.ListAsync());
+        }
+        finally
+        {
+            Mount.Unmount(place["share"]);
+        }
     }
 
     /// <summary>The host id of the init's user.</summary>
