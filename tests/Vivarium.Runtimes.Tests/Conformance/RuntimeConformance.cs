@@ -316,6 +316,6 @@ public abstract class RuntimeConformance
 
     private static long Length(string path) => File.Exists(path) ? new FileInfo(path).Length : 0;
 
-    private async Task<RuntimeRig> NewCoreAsync(Func<SupervisorSpec, SupervisorSpec>? change) => 
+    private async Task<RuntimeRig> NewCoreAsync(Func<SupervisorSpec, SupervisorSpec>? change) =>
         await RuntimeRig.NewAsync(Engine, await ProbedAsync(), spec => Adjust(change?.Invoke(spec) ?? spec));
 }
