@@ -66,14 +66,24 @@ internal sealed class ForwardPort : IPortHandler
         }
         catch (VivariumException e) when (e.Reason == "not_listening" && request is { Address: null or "" or "localhost", Unix: null or "" })
         {
-            try
+            if (await TryAsync(request with { Address = "::1" }, cancellationToken) is { } other)
             {
-                return await ConnectAsync(request with { Address = "::1" }, cancellationToken);
+                return other;
             }
-            catch (VivariumException)
-            {
-                throw e; // the address people expect is the one to speak of
-            }
+
+            throw; // the address people expect is the one to speak of
+        }
+    }
+
+    private static async Task<Socket?> TryAsync(ForwardRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ConnectAsync(request, cancellationToken);
+        }
+        catch (VivariumException)
+        {
+            return null;
         }
     }
 

@@ -13,9 +13,9 @@ namespace Vivarium.Runtimes.Oci;
 /// </summary>
 internal sealed class ShareStage : IDisposable
 {
-    private readonly IReadOnlyList<(SafeFileHandle Tree, bool Folder)> trees;
+    private readonly List<(SafeFileHandle Tree, bool Folder)> trees;
 
-    private ShareStage(IReadOnlyList<(SafeFileHandle Tree, bool Folder)> trees) => this.trees = trees;
+    private ShareStage(List<(SafeFileHandle Tree, bool Folder)> trees) => this.trees = trees;
 
     /// <summary>Where the engine finds share number <paramref name="index"/>.</summary>
     public static string PathOf(string stage, int index) => $"{stage}/share-{index}";
@@ -26,7 +26,7 @@ internal sealed class ShareStage : IDisposable
     /// <exception cref="VivariumException">failed_precondition: one is not there any more, or its path leads elsewhere now.</exception>
     public static ShareStage Take(IReadOnlyList<ShareSpec> shares, SafeFileHandle? user)
     {
-        var trees = new List<(SafeFileHandle, bool)>();
+        var trees = new List<(SafeFileHandle Tree, bool Folder)>();
         try
         {
             foreach (var share in shares)
@@ -38,7 +38,7 @@ internal sealed class ShareStage : IDisposable
         }
         catch
         {
-            trees.ForEach(static tree => tree.Item1.Dispose());
+            trees.ForEach(static one => one.Tree.Dispose());
             throw;
         }
     }

@@ -61,6 +61,7 @@ internal sealed class PortConnections(Func<int, CancellationToken, ValueTask<Dup
         }
 
         await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stopping.Dispose();
     }
 
     private void Forget(Task task)

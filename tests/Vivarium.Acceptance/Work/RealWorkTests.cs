@@ -68,7 +68,10 @@ public sealed class RealWorkTests(PrivateBaseDaemon daemon) : VivTest(daemon)
     [Theory, MemberData(nameof(Runtimes))]
     public async Task Python_passes_a_good_part_of_its_own_tests(string runtime)
     {
-        await using var box = await Daemon.CreateAsync("--runtime", runtime, "--memory", "1GiB", "-v", "/usr/lib/python3.11/test:/usr/lib/python3.11/test:ro");
+        await using var box = await Daemon.CreateAsync("--runtime", runtime, "--memory", "1GiB", "-v", "/usr/lib/python3.11/test:/mnt/test:ro");
+
+        // A share may not hide what is the sandbox's own; a copy may take its place.
+        await box.ShAsync("rm -rf /usr/lib/python3.11/test && cp -r /mnt/test /usr/lib/python3.11/test");
         var result = await Viv.TryAsync(new VivCall
         {
             Arguments =
