@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Vivarium.Configuration.Schema;
 using Vivarium.Configuration.Toml;
@@ -180,6 +181,12 @@ internal sealed class ConfigReading(ConfigSources sources, ITomlReader toml)
         Fit("defaults.memory", "limits.max_memory", _config.Defaults.Memory > _config.Limits.MaxMemory);
         Fit("defaults.pids", "limits.max_pids", _config.Defaults.Pids > _config.Limits.MaxPids);
         Fit("defaults.timeout", "limits.max_timeout", _config.Defaults.Timeout > _config.Limits.MaxTimeout);
+        if (_config.Http is { Listen.Length: > 0, AllowRemote: false } && IPEndPoint.TryParse(_config.Http.Listen, out var endpoint) && !IPAddress.IsLoopback(endpoint.Address))
+        {
+            _errors.Add(new ConfigError(
+                _origins[Key("http.listen")], "http.listen", "is not a loopback address; what it serves is open to whoever reaches it: set http.allow_remote = true if that is meant"));
+        }
+
         if (_config.Defaults.Runtime == "direct" && !_config.Runtime.AllowDirect)
         {
             _errors.Add(new ConfigError(_origins[Key("defaults.runtime")], "defaults.runtime", "\"direct\" needs runtime.allow_direct = true"));

@@ -29,6 +29,9 @@ public sealed record VivariumConfig
     /// <summary><c>[templates]</c>.</summary>
     public TemplatesConfig Templates { get; init; } = new();
 
+    /// <summary><c>[http]</c>.</summary>
+    public HttpConfig Http { get; init; } = new();
+
     /// <summary>Files read, in order; empty when there was none.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 

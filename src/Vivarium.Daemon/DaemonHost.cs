@@ -1,8 +1,11 @@
 using System.Runtime.InteropServices;
 using Vivarium.Configuration;
 using Vivarium.Daemon.Api;
+using Vivarium.Daemon.Http;
+using Vivarium.Daemon.Http.Metrics;
 using Vivarium.Daemon.Listening;
 using Vivarium.Daemon.Logging;
+using Vivarium.Daemon.Service;
 using Vivarium.Host;
 using Vivarium.Host.Access;
 using Vivarium.Host.Supervision;
@@ -25,6 +28,7 @@ internal sealed partial class DaemonHost(VivariumConfig config, TimeProvider tim
         var started = time.GetTimestamp();
         using var loggers = DaemonLogging.Create(config.Daemon);
         var logger = loggers.CreateLogger<DaemonHost>();
+        var notifier = ServiceNotifier.OfThisProcess(time, loggers.CreateLogger<ServiceNotifier>());
         var paths = HostPaths.Of(config);
         Prepare(paths);
         using var stateLock = InstanceLock.Take(paths.StateLock, "state directory");
@@ -36,20 +40,32 @@ internal sealed partial class DaemonHost(VivariumConfig config, TimeProvider tim
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, static c => c.Cancel = true);
         var programs = SupervisorPrograms.Prepare(config);
+
+        // Before there is anything to measure, so that nothing is missed.
+        using var metrics = config.Http.Listen.Length > 0 ? new MetricStore() : null;
         var host = await VivariumHost.OpenAsync(config, paths, programs, time, loggers).ConfigureAwait(false);
         await using (host.ConfigureAwait(false))
         {
             var errors = new ApiErrors(loggers.CreateLogger<ApiErrors>());
-            var methods = new ApiMethods(host, stop.Cancel, loggers.CreateLogger<ApiMethods>());
-            var options = new JsonRpcOptions { MapError = errors.Map, Clock = time };
+            using var meter = new DaemonMeter(time);
+            var http = new HttpListener(config.Http, metrics is null ? [] : [new MetricsService(host, metrics)], host.Services.Health, time, loggers);
+            var methods = new ApiMethods(host, () => http.Address, stop.Cancel, loggers.CreateLogger<ApiMethods>());
+            var options = new JsonRpcOptions { MapError = errors.Map, Served = metrics is null ? null : meter.Served, Clock = time };
             var listener = new ApiListener(socket, methods.Build(), options, new Masterblaster.OneShot(host), time, loggers.CreateLogger<ApiListener>());
+            meter.Connections(() => listener.Count);
+            var serving = Task.Run(() => http.RunAsync(stop.Token), CancellationToken.None);
             var took = time.GetElapsedTime(started);
+            notifier.Ready($"vivd {ProgramVersion.Text} on {paths.Socket}");
+            var living = notifier.LiveAsync(_ => Task.Run(() => host.Services.Catalog.Count, CancellationToken.None), stop.Token);
             LogReady(logger, paths.Socket, ProgramVersion.Text, Environment.ProcessId, took);
             await listener.RunAsync(stop.Token).ConfigureAwait(false);
             LogStopping(logger);
+            notifier.Stopping();
             using var budget = new CancellationTokenSource(StopBudget, time);
             await host.StopAsync(budget.Token).ConfigureAwait(false);
             await listener.CloseAsync().ConfigureAwait(false);
+            await serving.ConfigureAwait(false);
+            await living.ConfigureAwait(false);
         }
 
         File.Delete(paths.Socket);

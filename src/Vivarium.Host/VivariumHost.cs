@@ -3,6 +3,7 @@ using Vivarium.Configuration;
 using Vivarium.Host.Engines;
 using Vivarium.Host.Events;
 using Vivarium.Host.Health;
+using Vivarium.Host.Metrics;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
 using Vivarium.Host.Processes;
@@ -36,10 +37,11 @@ public sealed partial class VivariumHost : IAsyncDisposable
         logger = services.Loggers.CreateLogger<VivariumHost>();
         Workflows = new SandboxWorkflows(services);
         Access = new SandboxAccess(services, Workflows);
-        Runs = new ProcessRuns(Access);
+        Runs = new ProcessRuns(Access, services.Metrics);
         Logs = new ProcessLogs(services);
         Reports = new Reports(services);
         Doctor = new Doctor(services);
+        Gauges = new HostGauges(services);
     }
 
     internal HostServices Services { get; }
@@ -56,6 +58,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
 
     internal Doctor Doctor { get; }
 
+    internal HostGauges Gauges { get; }
+
     /// <summary>Completes when every sandbox the last daemon knew is settled and orphans are removed.</summary>
     public Task Recovered => recovery;
 
@@ -67,6 +71,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         try
         {
             var health = new HealthConditions(time);
+            var metrics = new HostMetrics(time);
             var catalog = new SandboxCatalog();
             var pool = new VolumePool(token => PoolOpening.OpenAsync(config, paths, loggers, token), health, loggers.CreateLogger<VolumePool>());
             var services = new HostServices(
@@ -78,13 +83,14 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 new EventLog(database, time),
                 new Alarms(time),
                 health,
-                new OperationRegistry(time, loggers.CreateLogger<OperationRegistry>()),
+                new OperationRegistry(time, loggers.CreateLogger<OperationRegistry>()) { Ended = metrics.OperationEnded },
                 pool,
                 new TemplateSource(config, paths, pool, catalog, time),
                 new EngineCatalog(config, paths, programs, health, time, loggers.CreateLogger<EngineCatalog>()),
                 new SupervisorLauncher(paths, programs, time, loggers.CreateLogger<SupervisorLauncher>()),
                 new SupervisorRemains(paths, time, loggers.CreateLogger<SupervisorRemains>()),
-                loggers);
+                loggers,
+                metrics);
             var host = new VivariumHost(services, database);
             await host.RecoverAsync().ConfigureAwait(false);
             return host;
@@ -145,6 +151,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
 
         Services.Events.Publish("daemon.stopped");
         Services.Events.Close();
+        Services.Metrics.Dispose();
         await Services.Pool.DisposeAsync().ConfigureAwait(false);
         database.Dispose();
         stopping.Dispose();
@@ -186,6 +193,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
             settling.Add(settled);
         }
 
+        Services.Events.Subscribe(null, Services.Metrics.Happened);
         Services.Engines.Warm();
         Services.Events.Publish("daemon.started");
         recovery = Task.Run(() => FinishRecoveryAsync(settling, loaded.Quarantined));

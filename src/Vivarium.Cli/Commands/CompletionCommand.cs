@@ -45,9 +45,12 @@ internal sealed class CompletionCommand : Verb
         }
 
         _ = Values.OneOf(shell, "SHELL", "bash", "zsh", "fish");
-        call.Output.Write(shell switch { "bash" => Bash, "zsh" => Zsh, _ => Fish });
+        call.Output.Write(Script(shell));
         return 0;
     }
+
+    /// <summary>The script for bash, zsh or fish.</summary>
+    public static string Script(string shell) => shell switch { "bash" => Bash, "zsh" => Zsh, _ => Fish };
 
     private const string Bash = """
         # bash completion for viv

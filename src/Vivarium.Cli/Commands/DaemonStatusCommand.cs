@@ -37,6 +37,7 @@ internal sealed class DaemonStatusCommand : Verb
             fields.Add("socket", DaemonSocket.PathOf(call.Config));
             fields.Add("state", call.Config.Paths.State);
             fields.Add("log", DaemonStarter.LogPath(call.Config));
+            fields.Add("http", info?.Http);
             if (info is not null)
             {
                 fields.Add("sandboxes", $"{info.Sandboxes}, {info.Running} running");

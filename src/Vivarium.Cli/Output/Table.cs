@@ -13,12 +13,17 @@ internal sealed class Table(params string[] headers)
 
     public void WriteTo(TextOut output)
     {
-        var widths = Widths(output.Width);
-        WriteRow(output, [.. headers.Select(header => new Cell(header, Style.Faint))], widths);
-        foreach (var row in _rows)
+        foreach (var line in Lines(output.Width, output.Color))
         {
-            WriteRow(output, row, widths);
+            output.Line(line);
         }
+    }
+
+    /// <summary>The header and the rows as lines, for whoever draws them himself.</summary>
+    public IEnumerable<string> Lines(int width, bool color)
+    {
+        var widths = Widths(width);
+        return _rows.Prepend([.. headers.Select(header => new Cell(header, Style.Faint))]).Select(row => Row(row, widths, color));
     }
 
     private int[] Widths(int available)
@@ -47,16 +52,16 @@ internal sealed class Table(params string[] headers)
         return widths;
     }
 
-    private static void WriteRow(TextOut output, Cell[] row, int[] widths)
+    private static string Row(Cell[] row, int[] widths, bool color)
     {
         var line = new System.Text.StringBuilder();
         for (var i = 0; i < row.Length; i++)
         {
             var text = row[i].Text.Length > widths[i] ? string.Concat(row[i].Text.AsSpan(0, widths[i] - 1), "…") : row[i].Text;
             var padding = i == row.Length - 1 ? 0 : widths[i] + Gap - text.Length;
-            line.Append(row[i].Style is { } style ? Style.Paint(output.Color, style, text) : text).Append(' ', padding);
+            line.Append(row[i].Style is { } style ? Style.Paint(color, style, text) : text).Append(' ', padding);
         }
 
-        output.Line(line.ToString().TrimEnd());
+        return line.ToString().TrimEnd();
     }
 }

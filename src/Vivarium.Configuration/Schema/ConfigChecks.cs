@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 
 namespace Vivarium.Configuration.Schema;
@@ -33,6 +34,12 @@ internal static class ConfigChecks
         text.Any(char.IsControl) ? "must not contain control characters" : text.Length > 255 ? "must be at most 255 characters long" : null;
 
     public static string? Required(string text) => text.Length == 0 ? "must not be empty" : Line(text);
+
+    /// <summary>Empty, or an address and a port. A name is refused: what it resolves to could change.</summary>
+    public static string? Endpoint(string text) =>
+        text.Length == 0 || (IPEndPoint.TryParse(text, out _) && text.LastIndexOf(':') > text.LastIndexOf(']') && (text[0] == '[' || text.Count(c => c == ':') == 1))
+            ? null
+            : "must be an address and a port, such as \"127.0.0.1:7780\" or \"[::1]:7780\"";
 
     public static string? Mirror(string text) =>
         text.Length == 0 || text.StartsWith("https://", StringComparison.Ordinal) || text.StartsWith("http://", StringComparison.Ordinal) || text.StartsWith("file:///", StringComparison.Ordinal)

@@ -88,6 +88,11 @@ internal static class ConfigSchema
             c => c.Templates.CaCertificates, (c, v) => c with { Templates = c.Templates with { CaCertificates = (string)v! } }),
         new("templates", "cache", new TextType(ConfigChecks.OptionalPath), "Directory of built templates as archives, for machines that test; empty: none.",
             c => c.Templates.Cache, (c, v) => c with { Templates = c.Templates with { Cache = (string)v! } }),
+
+        new("http", "listen", new TextType(ConfigChecks.Endpoint), "Address and port of the HTTP listener (metrics); empty: none.",
+            c => c.Http.Listen, (c, v) => c with { Http = c.Http with { Listen = (string)v! } }),
+        new("http", "allow_remote", new FlagType(), "Whether the HTTP listener may be reached from other machines.",
+            c => c.Http.AllowRemote, (c, v) => c with { Http = c.Http with { AllowRemote = (bool)v! } }),
     ];
 
     public static IEnumerable<string> Sections => Keys.Select(key => key.Section).Distinct();

@@ -13,7 +13,7 @@ internal sealed partial class ApiMethods
             Api = VersionReply.CurrentApi,
             Pid = Environment.ProcessId,
         }))
-        .Method(HostMethod.Info, HostJson.Default.Empty, HostJson.Default.SystemInfo, async (_, _, token) => await host.Reports.InfoAsync(ProgramVersion.Text, token).ConfigureAwait(false))
+        .Method(HostMethod.Info, HostJson.Default.Empty, HostJson.Default.SystemInfo, async (_, _, token) => (await host.Reports.InfoAsync(ProgramVersion.Text, token).ConfigureAwait(false)) with { Http = http() })
         .Method(HostMethod.Health, HostJson.Default.Empty, HostJson.Default.HealthReply, async (_, _, token) => await host.Reports.HealthAsync(token).ConfigureAwait(false))
         .Method(HostMethod.Doctor, HostJson.Default.Empty, HostJson.Default.DoctorReply, async (_, _, token) => await host.Doctor.RunAsync(token).ConfigureAwait(false))
         .Method(HostMethod.Config, HostJson.Default.Empty, HostJson.Default.ConfigReply, (_, _, _) => new(host.Reports.Config()))

@@ -4,7 +4,7 @@ using Vivarium.Transport.JsonRpc;
 namespace Vivarium.Daemon.Api;
 
 /// <summary>The JSON-RPC API: every method of <see cref="Wire.Host.HostMethod"/>, one file per area. Handlers translate and delegate; the domain decides.</summary>
-internal sealed partial class ApiMethods(VivariumHost host, Action shutdown, ILogger<ApiMethods> logger)
+internal sealed partial class ApiMethods(VivariumHost host, Func<string?> http, Action shutdown, ILogger<ApiMethods> logger)
 {
     /// <summary>The dispatcher that serves all connections.</summary>
     public JsonRpcDispatcher Build()

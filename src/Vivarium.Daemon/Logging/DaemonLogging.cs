@@ -1,8 +1,12 @@
+using Microsoft.Extensions.Logging.Console;
 using Vivarium.Configuration.Sections;
 
 namespace Vivarium.Daemon.Logging;
 
-/// <summary>Logs go to standard error, as text or JSON lines, with their scopes (operation ids). Whoever started us decides where that leads.</summary>
+/// <summary>
+/// Logs go to standard error, as text or JSON lines, with their scopes (operation ids). Whoever started us decides where that leads; where it is the journal, text
+/// has the form the journal likes.
+/// </summary>
 internal static class DaemonLogging
 {
     private const string Timestamp = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
@@ -20,6 +24,11 @@ internal static class DaemonLogging
                 o.UseUtcTimestamp = true;
                 o.TimestampFormat = Timestamp.TrimEnd();
             });
+        }
+        else if (JournalFormatter.IsJournal(Environment.GetEnvironmentVariable("JOURNAL_STREAM"), File.ResolveLinkTarget("/proc/self/fd/2", returnFinalTarget: false)?.Name))
+        {
+            builder.AddConsole(static o => o.FormatterName = JournalFormatter.FormatterName);
+            builder.Services.AddSingleton<ConsoleFormatter, JournalFormatter>();
         }
         else
         {

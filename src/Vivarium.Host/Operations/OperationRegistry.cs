@@ -21,6 +21,9 @@ public sealed partial class OperationRegistry(TimeProvider time, ILogger<Operati
     private readonly Lock gate = new();
     private readonly Dictionary<string, Operation> operations = new(StringComparer.Ordinal);
 
+    /// <summary>Hears of every operation that has ended. Must be quick and not throw.</summary>
+    public Action<OperationInfo>? Ended { get; init; }
+
     /// <summary>A fresh operation id.</summary>
     public static string NewId() => "op-" + RandomText.Next(16);
 
@@ -91,7 +94,7 @@ public sealed partial class OperationRegistry(TimeProvider time, ILogger<Operati
         try
         {
             var result = await work(operation, operation.Token).ConfigureAwait(false);
-            operation.End(Operation.Succeeded, null);
+            End(operation, Operation.Succeeded, null);
             return result;
         }
         catch (Exception e) when (operation.Token.IsCancellationRequested)
@@ -103,13 +106,13 @@ public sealed partial class OperationRegistry(TimeProvider time, ILogger<Operati
             }
 
             var error = new VivariumException(ErrorCode.Canceled, $"{operation.Info.Kind} was canceled", null, "canceled", e);
-            operation.End(Operation.Canceled, error.ToInfo(operation.Id));
+            End(operation, Operation.Canceled, error.ToInfo(operation.Id));
             throw Mark(error, operation.Id);
         }
         catch (VivariumException e)
         {
             LogFailed(e, operation.Id, operation.Info.Kind);
-            operation.End(e.Code == ErrorCode.Canceled ? Operation.Canceled : Operation.Failed, e.ToInfo(operation.Id));
+            End(operation, e.Code == ErrorCode.Canceled ? Operation.Canceled : Operation.Failed, e.ToInfo(operation.Id));
             Mark(e, operation.Id);
             throw;
         }
@@ -117,9 +120,15 @@ public sealed partial class OperationRegistry(TimeProvider time, ILogger<Operati
         {
             LogFailed(e, operation.Id, operation.Info.Kind);
             var error = Internal(operation.Info.Kind, e);
-            operation.End(Operation.Failed, error.ToInfo(operation.Id));
+            End(operation, Operation.Failed, error.ToInfo(operation.Id));
             throw Mark(error, operation.Id);
         }
+    }
+
+    private void End(Operation operation, string status, ErrorInfo? error)
+    {
+        operation.End(status, error);
+        Ended?.Invoke(operation.Info);
     }
 
     /// <summary>The operation an exception came out of, when it came out of one.</summary>

@@ -1,3 +1,4 @@
+using Vivarium.Host.Metrics;
 using Vivarium.Host.Sandboxes;
 using Vivarium.Transport.Guest;
 using Vivarium.Wire.Errors;
@@ -10,13 +11,15 @@ namespace Vivarium.Host.Processes;
 /// <c>process.exec</c>: runs a command to its end and returns what it wrote. When the caller leaves, the command goes on unless its request says otherwise; its
 /// life belongs to the sandbox.
 /// </summary>
-internal sealed class ProcessRuns(SandboxAccess access)
+internal sealed class ProcessRuns(SandboxAccess access, HostMetrics metrics)
 {
     private const int DefaultOutput = 1024 * 1024;
     private const int MaxOutput = 10 * 1024 * 1024;
 
     /// <summary>Runs it.</summary>
-    public async ValueTask<RunReply> RunAsync(RunParams p, CancellationToken cancellationToken)
+    public ValueTask<RunReply> RunAsync(RunParams p, CancellationToken cancellationToken) => metrics.ExecAsync(() => RunToEndAsync(p, cancellationToken));
+
+    private async ValueTask<RunReply> RunToEndAsync(RunParams p, CancellationToken cancellationToken)
     {
         var stdin = Check(p);
         var (_, link) = await access.GetRunningAsync(p.Ref, "running a command in", cancellationToken).ConfigureAwait(false);

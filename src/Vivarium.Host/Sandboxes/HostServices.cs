@@ -3,6 +3,7 @@ using Vivarium.Configuration;
 using Vivarium.Host.Engines;
 using Vivarium.Host.Events;
 using Vivarium.Host.Health;
+using Vivarium.Host.Metrics;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
 using Vivarium.Host.State;
@@ -28,7 +29,8 @@ internal sealed record HostServices(
     IEngineCatalog Engines,
     SupervisorLauncher Launcher,
     SupervisorRemains Remains,
-    ILoggerFactory Loggers)
+    ILoggerFactory Loggers,
+    HostMetrics Metrics)
 {
     /// <summary>Milliseconds since the Unix epoch.</summary>
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();

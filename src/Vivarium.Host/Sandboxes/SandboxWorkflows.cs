@@ -38,7 +38,7 @@ internal sealed class SandboxWorkflows
     /// <summary>A sandbox with its actor running.</summary>
     public Sandbox Make(SandboxRecord record) => new(record, DestroyAsync, CollectAsync, logger);
 
-    public Task DestroyAsync(Sandbox sandbox, DestroyMode mode) => Destroy.RunAsync(sandbox, mode);
+    public Task DestroyAsync(Sandbox sandbox, DestroyMode mode) => host.Metrics.DestroyAsync(() => Destroy.RunAsync(sandbox, mode));
 
     public Task CollectAsync(Sandbox sandbox, CancellationToken cancellationToken) => End.CollectAsync(sandbox, cancellationToken);
 

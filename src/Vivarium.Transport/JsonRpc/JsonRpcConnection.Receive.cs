@@ -194,9 +194,11 @@ public sealed partial class JsonRpcConnection
     private async Task ServeAsync(JsonRpcDispatcher.Handler handler, JsonRpcCall call, JsonDocument message, CancellationTokenSource cancellation)
     {
         var key = call.Id!;
+        var began = _options.Served is null ? 0 : _options.Clock.GetTimestamp();
         try
         {
             Lines.JsonLine answer;
+            ErrorInfo? error = null;
             try
             {
                 var result = await handler(call, JsonRpcMessages.Params(message.RootElement), cancellation.Token).ConfigureAwait(false);
@@ -204,14 +206,16 @@ public sealed partial class JsonRpcConnection
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
-                var canceled = new VivariumException(ErrorCode.Canceled, $"{call.Method} was cancelled by the caller");
-                answer = JsonRpcMessages.Error(call.Id, ErrorCodes.ToJsonRpc(ErrorCode.Canceled), canceled.ToInfo());
+                error = new VivariumException(ErrorCode.Canceled, $"{call.Method} was cancelled by the caller").ToInfo();
+                answer = JsonRpcMessages.Error(call.Id, ErrorCodes.ToJsonRpc(ErrorCode.Canceled), error);
             }
             catch (Exception e)
             {
-                var info = MapError(call, e);
-                answer = JsonRpcMessages.Error(call.Id, ErrorCodes.ToJsonRpc(ErrorCodes.Parse(info.Code)), info);
+                error = MapError(call, e);
+                answer = JsonRpcMessages.Error(call.Id, ErrorCodes.ToJsonRpc(ErrorCodes.Parse(error.Code)), error);
             }
+
+            _options.Served?.Invoke(call, _options.Clock.GetElapsedTime(began), error);
 
             // Whoever reads the answer may use the id again at once, before we get to the end of this method; still it counts as served only then.
             key = Release(call.Id!, cancellation);

@@ -20,6 +20,9 @@ public sealed record JsonRpcOptions
     /// <summary>Turns an exception of a handler into the error sent; the place to log. Null: <see cref="VivariumException"/> as it is, anything else as <c>internal</c>.</summary>
     public Func<JsonRpcCall, Exception, ErrorInfo>? MapError { get; init; }
 
-    /// <summary>Clock of <see cref="LingerAfterEnd"/>.</summary>
+    /// <summary>Hears of every request a handler has worked on: how long it took, and its error if it ended in one. Must be quick and not throw.</summary>
+    public Action<JsonRpcCall, TimeSpan, ErrorInfo?>? Served { get; init; }
+
+    /// <summary>Clock of <see cref="LingerAfterEnd"/> and <see cref="Served"/>.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -53,6 +53,9 @@ public sealed record SystemInfo
     /// <summary>Milliseconds the daemon has been up.</summary>
     public long UptimeMs { get; init; }
 
+    /// <summary>Where the HTTP listener listens, as a URL; absent when there is none (now).</summary>
+    public string? Http { get; init; }
+
     /// <summary>Runtimes and engines found.</summary>
     public required IReadOnlyList<EngineInfo> Engines { get; init; }
 }
