@@ -57,6 +57,30 @@ public sealed class InstallTests : IDisposable
     }
 
     [Fact]
+    public void An_installation_that_was_cut_off_is_completed_by_the_next()
+    {
+        foreach (var step in Plan().Take(5))
+        {
+            step.Do();
+        }
+
+        // As a kill in the middle of a copy, and a loss of power, leave it.
+        var programs = Here("/usr/local/lib/vivarium");
+        var daemon = Assert.Single(Directory.GetDirectories(programs, ".vivd-*"));
+        var digits = new string('a', 32);
+        File.WriteAllText(Path.Combine(daemon, "vivd.dll"), "");
+        Directory.CreateDirectory($"{daemon}.{digits}");
+        File.WriteAllText(Path.Combine(programs, $".viv-supervisor.{digits}"), "half");
+        File.CreateSymbolicLink(Path.Combine(programs, $"vivd.{digits}"), Path.GetFileName(daemon));
+        File.WriteAllText(Path.Combine(programs, "viv.mine"), "somebody's");
+
+        Do(Plan());
+        Assert.Equal("first vivd/vivd.dll", File.ReadAllText(Path.Combine(programs, "vivd", "vivd.dll")));
+        Assert.Equal([daemon, .. new[] { "viv", "viv-guest", "viv-supervisor", "viv.mine", "vivd" }.Select(name => Path.Combine(programs, name))], Directory.GetFileSystemEntries(programs).Order(StringComparer.Ordinal));
+        Assert.Empty(Do(Plan()));
+    }
+
+    [Fact]
     public void The_configuration_it_writes_is_valid_and_changes_nothing()
     {
         var file = directory.Write("config.toml", ConfigSkeleton.Text());

@@ -124,6 +124,31 @@ public sealed class TerminalTests
         Assert.All(Plain(screen.Text).Split("\r\n"), line => Assert.True(line.Length <= 80, line));
     }
 
+    [Fact]
+    public async Task Top_follows_keys_and_a_new_size_and_leaves_the_terminal_as_it_was()
+    {
+        using var screen = new Screen(90, 3);
+        using var daemon = TopTests.Daemon();
+        var before = screen.Modes();
+        var run = screen.Start(daemon, "top", "--interval", "1h");
+        await screen.Shows("by cpu");
+        Assert.Contains("\u001b[?1049h", screen.Text, StringComparison.Ordinal);
+        Assert.NotEqual(before, screen.Modes());
+        screen.Type("m");
+        await screen.Shows("by memory");
+
+        // Three lines are the heading, the header and one row; a larger screen has room for more.
+        Assert.DoesNotContain("old-owl", screen.Text, StringComparison.Ordinal);
+        screen.Resize(90, 30);
+        await screen.Shows("old-owl");
+        screen.Type("r");
+        await screen.Shows("by memory, reversed");
+        screen.Type("q");
+        Assert.Equal(0, await run.WaitAsync(Eventually.Patience));
+        await screen.Shows("\u001b[?1049l");
+        Assert.Equal(before, screen.Modes());
+    }
+
     private static string Plain(string text)
     {
         var plain = new StringBuilder();

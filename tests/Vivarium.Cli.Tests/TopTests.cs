@@ -5,7 +5,7 @@ public sealed class TopTests
 {
     private const string Lazy = """{"cpu_us":1000000,"memory_bytes":1048576,"memory_limit_bytes":134217728,"pids":3,"pids_limit":64}""";
 
-    private static FakeDaemon Daemon() => new FakeDaemon().Answer("sandbox.list", Samples.List).Answer("sandbox.stats", Lazy);
+    internal static FakeDaemon Daemon() => new FakeDaemon().Answer("sandbox.list", Samples.List).Answer("sandbox.stats", Lazy);
 
     [Theory]
     [InlineData("top --once --sort name", "top")]

@@ -32,6 +32,8 @@ internal static class InstallPlan
         steps.Add(InstallSteps.WriteOnce(layout.Here(layout.Config), ConfigSkeleton.Text(), "configuration, all defaults; one that is there stays as it is"));
         steps.Add(InstallSteps.Write(layout.Here(layout.Unit), UnitFile.Text(layout.Daemon, DotnetRoot()), "the systemd unit"));
         steps.Add(new InstallStep("remove", Path.Combine(programs, ".vivd-*"), "older daemons but the last", () => OldDaemons(programs, daemon).Count == 0, () => OldDaemons(programs, daemon).ForEach(d => Directory.Delete(d, recursive: true))));
+        string[] written = [Path.Combine(programs, "vivd"), .. steps.Where(step => step.Action is "copy" or "link" or "write").Select(step => step.Target)];
+        steps.Add(InstallSteps.Sweep(written, "left half done by an installation that was cut off"));
         if (layout.IsThisMachine)
         {
             steps.Add(InstallSteps.Run("the group whose members may use the daemon", GroupExists, "groupadd", "--system", Group));
@@ -100,7 +102,7 @@ internal static class InstallPlan
 
     private static List<string> OldDaemons(string programs, string current) => !Directory.Exists(programs)
         ? []
-        : [.. new DirectoryInfo(programs).EnumerateDirectories(".vivd-*").Where(d => d.Name != current && d.LinkTarget is null).OrderByDescending(d => d.CreationTimeUtc).Skip(KeptDaemons - 1).Select(d => d.FullName)];
+        : [.. new DirectoryInfo(programs).EnumerateDirectories(".vivd-*").Where(d => d.Name != current && d.LinkTarget is null && d.Name.IndexOf('.', 1) < 0).OrderByDescending(d => d.CreationTimeUtc).Skip(KeptDaemons - 1).Select(d => d.FullName)];
 
     private static bool GroupExists() => File.Exists("/etc/group") && File.ReadLines("/etc/group").Any(line => line.StartsWith(Group + ":", StringComparison.Ordinal));
 

@@ -44,7 +44,7 @@ internal static class InstallSteps
         () =>
         {
             MakeParent(path);
-            var fresh = $"{path}.{Guid.NewGuid():N}";
+            var fresh = Fresh(path);
             File.CreateSymbolicLink(fresh, target);
 
             // File.Move does not move a link that leads to a directory.
@@ -125,19 +125,59 @@ internal static class InstallSteps
     /// <summary>A directory of programs under a name of its own, complete or not there.</summary>
     public static InstallStep Tree(string source, string path, string why) => new(
         "copy", path, why,
-        () => Directory.Exists(path),
+        () => Directory.Exists(path) && Fingerprint(path) == Fingerprint(source),
         () =>
         {
             MakeParent(path);
-            var fresh = $"{path}.{Guid.NewGuid():N}";
-            Directory.CreateDirectory(fresh);
-            File.SetUnixFileMode(fresh, Executable);
-            foreach (var file in Directory.EnumerateFiles(source))
+            var fresh = Fresh(path);
+            try
             {
-                var copy = Path.Combine(fresh, Path.GetFileName(file));
-                AtomicFile.Write(copy, File.ReadAllBytes(file), File.GetUnixFileMode(file).HasFlag(UnixFileMode.UserExecute) ? Executable : Readable, durable: false);
-            }
+                Directory.CreateDirectory(fresh);
+                File.SetUnixFileMode(fresh, Executable);
+                foreach (var file in Directory.EnumerateFiles(source))
+                {
+                    var copy = Path.Combine(fresh, Path.GetFileName(file));
+                    AtomicFile.Write(copy, File.ReadAllBytes(file), File.GetUnixFileMode(file).HasFlag(UnixFileMode.UserExecute) ? Executable : Readable);
+                }
 
-            Directory.Move(fresh, path);
+                // One that is there is damaged: its name says what it should hold.
+                var damaged = Fresh(path);
+                if (Directory.Exists(path))
+                {
+                    Directory.Move(path, damaged);
+                }
+
+                Directory.Move(fresh, path);
+                Remove(damaged, why).Do();
+            }
+            catch when (Directory.Exists(fresh))
+            {
+                Directory.Delete(fresh, recursive: true);
+                throw;
+            }
         });
+
+    /// <summary>Removes what an installation that was killed, or lost its power, left half done beside these files.</summary>
+    public static InstallStep Sweep(string[] paths, string why)
+    {
+        List<string> Left() => [.. paths.Where(path => Directory.Exists(Path.GetDirectoryName(path))).SelectMany(Unfinished).Distinct()];
+        return new InstallStep("remove", paths[0] + ".*", why, () => Left().Count == 0, () =>
+        {
+            foreach (var path in Left())
+            {
+                Remove(path, why).Do();
+            }
+        });
+    }
+
+    /// <summary>The name something has until it is complete. AtomicFile's are of the same form, with a dot before.</summary>
+    private static string Fresh(string path) => $"{path}.{Guid.NewGuid():N}";
+
+    private static IEnumerable<string> Unfinished(string path)
+    {
+        var name = Path.GetFileName(path);
+        return Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(path)!).Where(found => Path.GetFileName(found).TrimStart('.') is var entry
+            && entry.Length > 33 && entry[^33] == '.' && entry.AsSpan()[^32..].IndexOfAnyExcept("0123456789abcdef") < 0
+            && (entry[..^33] == name || (name == "vivd" && entry.StartsWith("vivd-", StringComparison.Ordinal))));
+    }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Vivarium.Cli.Interop;
 using Vivarium.Cli.Output;
 using Vivarium.Cli.Parsing;
+using Vivarium.Wire.Errors;
 
 namespace Vivarium.Cli.Install;
 
@@ -29,7 +30,14 @@ internal static class PlanRun
 
         foreach (var step in steps)
         {
-            step.Do();
+            try
+            {
+                step.Do();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new VivariumException(ErrorCode.FailedPrecondition, $"{step.Action} {step.Target}: {e.Message}", "What was done before stays; correct the cause and call this again.", "install_step_failed");
+            }
         }
 
         if (!call.Json)
