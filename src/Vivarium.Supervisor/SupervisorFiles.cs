@@ -40,9 +40,9 @@ internal static partial class SupervisorFiles
         var strict = new SupervisorJson(new JsonSerializerOptions(SupervisorJson.Default.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow });
         var spec = JsonSerializer.Deserialize(File.ReadAllBytes(path), (JsonTypeInfo<SupervisorSpec>)strict.GetTypeInfo(typeof(SupervisorSpec))!)
             ?? throw new VivariumException(ErrorCode.InvalidArgument, $"{path} holds no specification");
-        return spec.Protocol == SupervisorMethod.Protocol
+        return spec.Protocol is >= SupervisorMethod.OldestProtocol and <= SupervisorMethod.Protocol
             ? spec
-            : throw new VivariumException(ErrorCode.InvalidArgument, $"{path} is of protocol {spec.Protocol}, this supervisor speaks {SupervisorMethod.Protocol}", "use programs of one build");
+            : throw new VivariumException(ErrorCode.InvalidArgument, $"{path} is of protocol {spec.Protocol}, this supervisor speaks {SupervisorMethod.OldestProtocol} to {SupervisorMethod.Protocol}", "use programs of one build");
     }
 
     /// <summary>Writes the last word, atomically.</summary>

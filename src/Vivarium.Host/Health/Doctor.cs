@@ -22,6 +22,7 @@ internal sealed class Doctor(HostServices host)
     {
         var checks = new List<DoctorCheck> { Kernel(), Cgroups(), FileSystems(), Group(), Clock() };
         checks.AddRange(Tools());
+        checks.AddRange(DoctorMachine.Checks(host.Paths.Socket));
         checks.AddRange(await GuardAsync("engines", EnginesAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("user_namespaces", UserNamespacesAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("pool", PoolAsync, cancellationToken).ConfigureAwait(false));

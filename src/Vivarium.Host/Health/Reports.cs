@@ -1,4 +1,5 @@
 using Vivarium.Host.Sandboxes;
+using Vivarium.Host.Supervision;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Health;
@@ -35,6 +36,19 @@ internal sealed class Reports(HostServices host)
         if (host.Pool.Current is { } store)
         {
             await host.Pool.CheckAsync(store, cancellationToken).ConfigureAwait(false);
+        }
+
+        string[] unspoken = [.. host.Catalog.All().Where(static s => s.Link is { Incompatible: not null }).Select(static s => s.Record.Name)];
+        if (unspoken.Length == 0)
+        {
+            host.Health.Clear(SupervisorProtocols.Reason);
+        }
+        else
+        {
+            host.Health.Set(
+                SupervisorProtocols.Reason,
+                HealthConditions.Degraded,
+                $"{unspoken.Length} sandbox{(unspoken.Length == 1 ? " has a supervisor" : "es have supervisors")} of a protocol this daemon does not speak ({string.Join(", ", unspoken.Take(5))}): they run, and can be ended by force; use the daemon of their version for more");
         }
 
         return host.Health.Snapshot();

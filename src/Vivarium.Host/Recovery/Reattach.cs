@@ -103,6 +103,14 @@ internal sealed partial class Reattach(HostServices host, SandboxWorkflows workf
     {
         var record = sandbox.Record;
         var link = await SupervisorLink.OpenAsync(files.Socket, host.Time, cancellationToken).ConfigureAwait(false);
+        if (link.Incompatible is { } why && record.State != SandboxState.Stopping && !link.IsOver)
+        {
+            sandbox.Publish(record with { State = record.State == SandboxState.Paused ? SandboxState.Paused : SandboxState.Running, Reason = SupervisorProtocols.Reason, Message = why });
+            sandbox.Attach(link);
+            LogIncompatible(record.Id.Value, why);
+            return;
+        }
+
         var status = record.State == SandboxState.Stopping || link.IsOver
             ? link.Status
             : await link.WaitAsync(
@@ -155,6 +163,9 @@ internal sealed partial class Reattach(HostServices host, SandboxWorkflows workf
 
     [LoggerMessage(EventId = 1601, Level = LogLevel.Information, Message = "re-attached sandbox {SandboxId}: {Phase}, supervisor {Pid}")]
     private partial void LogAttached(string sandboxId, string phase, int pid);
+
+    [LoggerMessage(EventId = 1605, Level = LogLevel.Warning, Message = "sandbox {SandboxId} goes on running, but: {Why}")]
+    private partial void LogIncompatible(string sandboxId, string why);
 
     [LoggerMessage(EventId = 1602, Level = LogLevel.Warning, Message = "sandbox {SandboxId} ended while no daemon watched: {Reason}")]
     private partial void LogDead(string sandboxId, string reason);

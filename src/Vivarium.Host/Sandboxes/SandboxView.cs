@@ -38,6 +38,8 @@ internal static class SandboxView
             Labels = r.Labels,
             BootId = r.BootId,
             SupervisorPid = supervisor?.Pid ?? 0,
+            SupervisorVersion = supervisor?.Version,
+            SupervisorProtocol = supervisor?.Protocol,
             Shares = r.Shares,
             Ports = r.Ports,
             Capabilities = supervisor?.Capabilities,

@@ -37,6 +37,11 @@ internal sealed class StopSandbox(HostServices host, StartSandbox start, EndSand
     {
         var deadline = TimeSpan.FromMilliseconds(Math.Clamp(how.DeadlineMs ?? 10_000, 0, 600_000));
         var link = sandbox.RequireLink("stopping");
+        if (!how.Force)
+        {
+            link.RequireCompatible();
+        }
+
         sandbox.Publish(sandbox.Record with { State = SandboxState.Stopping, Reason = null, Message = null });
         await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
         if (how.Force)

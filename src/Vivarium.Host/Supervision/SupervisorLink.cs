@@ -32,6 +32,7 @@ internal sealed class SupervisorLink : IAsyncDisposable
         Info = info;
         Socket = socket;
         status = info.Status;
+        Incompatible = SupervisorProtocols.Mismatch(info);
     }
 
     /// <summary>Who it is.</summary>
@@ -39,6 +40,11 @@ internal sealed class SupervisorLink : IAsyncDisposable
 
     /// <summary>Path of its socket.</summary>
     public string Socket { get; }
+
+    /// <summary>
+    /// Why this daemon cannot work with it, a sentence; null when it can. Then it is only watched and, by force, ended: its sandbox goes on running.
+    /// </summary>
+    public string? Incompatible { get; }
 
     /// <summary>Its last known status.</summary>
     public SupervisorStatus Status => Volatile.Read(ref status);
@@ -260,8 +266,22 @@ internal sealed class SupervisorLink : IAsyncDisposable
         }
     }
 
+    /// <summary>Refuses what needs more than watching a supervisor this daemon cannot speak to.</summary>
+    public void RequireCompatible()
+    {
+        if (Incompatible is { } why)
+        {
+            throw new VivariumException(
+                ErrorCode.FailedPrecondition,
+                why,
+                "The sandbox goes on running. Use the daemon of its version, or end it: viv stop --force, viv rm --force.",
+                SupervisorProtocols.Reason);
+        }
+    }
+
     private async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
+        RequireCompatible();
         using var deadline = new Deadline(time, AnswerTime, cancellationToken);
         try
         {
@@ -294,7 +314,7 @@ internal sealed class SupervisorLink : IAsyncDisposable
         {
             await call(deadline.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or VivariumException { Code: ErrorCode.Unavailable })
+        catch (Exception e) when (e is IOException or VivariumException { Code: ErrorCode.Unavailable } || (Incompatible is not null && e is VivariumException))
         {
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

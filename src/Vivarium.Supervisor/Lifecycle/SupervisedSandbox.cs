@@ -79,6 +79,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     {
         SandboxId = Spec.SandboxId,
         Protocol = SupervisorMethod.Protocol,
+        OldestProtocol = SupervisorMethod.OldestProtocol,
         Version = SupervisorVersion.Text,
         Pid = Environment.ProcessId,
         EnginePid = runtime.EnginePid,

@@ -164,6 +164,12 @@ public sealed record SandboxInfo
     /// <summary>Ports published on the host.</summary>
     public IReadOnlyList<PublishedPort>? Ports { get; init; }
 
+    /// <summary>Version of its supervisor's program; older or newer than the daemon's after an upgrade.</summary>
+    public string? SupervisorVersion { get; init; }
+
+    /// <summary>Protocol its supervisor speaks.</summary>
+    public int? SupervisorProtocol { get; init; }
+
     /// <summary>Shared directories.</summary>
     public IReadOnlyList<ShareSpec>? Shares { get; init; }
 

@@ -12,7 +12,13 @@ namespace Vivarium.Wire.Supervisor;
 public static class SupervisorMethod
 {
 #pragma warning disable CS1591
-    public const int Protocol = 1;
+    public const int Protocol = 2;
+
+    /// <summary>
+    /// Oldest protocol still spoken, by either side. 1: without <see cref="SupervisorInfo.OldestProtocol"/>. What a supervisor of any protocol can do: <c>status</c>,
+    /// <c>info</c> with the members required today, <c>events</c>, <c>force_stop</c>, and its lock file.
+    /// </summary>
+    public const int OldestProtocol = 1;
     public const string Status = "status";
     public const string Info = "info";
     public const string Stop = "stop";
@@ -98,6 +104,9 @@ public sealed record SupervisorInfo
 
     /// <summary>Protocol version spoken.</summary>
     public required int Protocol { get; init; }
+
+    /// <summary>Oldest protocol of a daemon it serves; absent (protocol 1): only its own.</summary>
+    public int? OldestProtocol { get; init; }
 
     /// <summary>Program version.</summary>
     public required string Version { get; init; }
