@@ -94,6 +94,21 @@ public sealed class InstallTests : IDisposable
     }
 
     [Fact]
+    public void The_manual_has_every_command_and_flag_and_no_stray_request()
+    {
+        var page = ManPage.Text();
+        foreach (var verb in Verbs.All.Select(entry => entry.Make()))
+        {
+            Assert.Contains($"\n.SS viv {verb.Name}\n", page, StringComparison.Ordinal);
+            Assert.All(verb.Options.Where(option => !option.Hidden), option => Assert.Contains(option.Name.Replace("-", "\\-", StringComparison.Ordinal) + "\\fR", page, StringComparison.Ordinal));
+        }
+
+        string[] requests = ["TH", "SH", "SS", "TP", "PP", "B", "I", "RS", "RE", "nf", "fi"];
+        Assert.All(page.Split('\n').Where(line => line.StartsWith('.')), line => Assert.Contains(line[1..].Split(' ')[0], requests));
+        Assert.DoesNotContain(page.Split('\n'), line => line.StartsWith('\''));
+    }
+
+    [Fact]
     public async Task The_unit_is_what_systemd_accepts_and_gives_sandboxes_no_mount_namespace()
     {
         var text = UnitFile.Text("/bin/true", "/opt/dotnet");

@@ -46,7 +46,6 @@ public sealed class UsageErrorTests
     [Theory]
     [InlineData("run --net policy:f -- true", "network policies are not built yet")]
     [InlineData("run --allow example.org -- true", "network policies are not built yet")]
-    [InlineData("run -p 80 -- true", "published ports are not built yet")]
     public void What_is_not_built_yet_is_refused(string line, string message)
     {
         using var daemon = new FakeDaemon();

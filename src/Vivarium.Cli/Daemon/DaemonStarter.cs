@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vivarium.Cli.Install;
 using Vivarium.Cli.Interop;
 using Vivarium.Cli.Output;
 using Vivarium.Configuration;
@@ -22,9 +23,16 @@ internal static class DaemonStarter
     /// <summary>Starts the daemon and waits until it answers.</summary>
     public static HostConnection Start(VivariumConfig config, string? configFile, TextOut messages)
     {
+        using var progress = new Progress(messages, "starting the daemon", quiet: false);
+        if (ServiceManager.Owns(configFile))
+        {
+            ServiceManager.Start();
+            return DaemonSocket.TryConnect(config)
+                ?? throw new VivariumException(ErrorCode.Unavailable, "systemd started the daemon, but it does not answer", $"journalctl -u {InstallLayout.UnitName} -e", "daemon_start_failed");
+        }
+
         var program = Programs.Daemon();
         Prepare(config);
-        using var progress = new Progress(messages, "starting the daemon", quiet: false);
         var deadline = Environment.TickCount64 + (StartSeconds * 1000);
         var lockFd = Lock(config, progress, deadline, out var other);
         if (other is not null)

@@ -29,6 +29,8 @@ internal sealed record InstallLayout(string Root, string Prefix)
         ("fish", Prefix + "/share/fish/vendor_completions.d/viv.fish"),
     ];
 
+    public string Manual => Prefix + "/share/man/man1/viv.1";
+
     /// <summary>A path of the installed machine as it is here.</summary>
     public string Here(string path) => IsThisMachine ? path : Root.TrimEnd('/') + path;
 }

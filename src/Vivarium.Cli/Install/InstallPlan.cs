@@ -29,6 +29,7 @@ internal static class InstallPlan
         steps.Add(InstallSteps.Link(Path.Combine(programs, "vivd"), daemon, "the daemon that is started from now on"));
         steps.Add(InstallSteps.Link(layout.Here(layout.Link), Path.GetRelativePath(Path.GetDirectoryName(layout.Link)!, layout.Programs + "/viv"), "viv on everybody's PATH"));
         steps.AddRange(layout.Completions.Select(c => InstallSteps.Write(layout.Here(c.Path), CompletionCommand.Script(c.Shell), $"completion for {c.Shell}")));
+        steps.Add(InstallSteps.Write(layout.Here(layout.Manual), ManPage.Text(), "man viv"));
         steps.Add(InstallSteps.WriteOnce(layout.Here(layout.Config), ConfigSkeleton.Text(), "configuration, all defaults; one that is there stays as it is"));
         steps.Add(InstallSteps.Write(layout.Here(layout.Unit), UnitFile.Text(layout.Daemon, DotnetRoot()), "the systemd unit"));
         steps.Add(new InstallStep("remove", Path.Combine(programs, ".vivd-*"), "older daemons but the last", () => OldDaemons(programs, daemon).Count == 0, () => OldDaemons(programs, daemon).ForEach(d => Directory.Delete(d, recursive: true))));
@@ -64,6 +65,7 @@ internal static class InstallPlan
         }
 
         steps.AddRange(layout.Completions.Select(c => InstallSteps.Remove(layout.Here(c.Path), $"completion for {c.Shell}")));
+        steps.Add(InstallSteps.Remove(layout.Here(layout.Manual), "man viv"));
         steps.Add(InstallSteps.Remove(layout.Here(layout.Link), "the link on the PATH"));
         steps.Add(InstallSteps.Remove(layout.Here(layout.Programs), "the programs"));
         if (purge)

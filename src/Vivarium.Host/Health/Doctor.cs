@@ -22,10 +22,12 @@ internal sealed class Doctor(HostServices host)
     {
         var checks = new List<DoctorCheck> { Kernel(), Cgroups(), FileSystems(), Group(), Clock() };
         checks.AddRange(Tools());
-        checks.AddRange(DoctorMachine.Checks(host.Paths.Socket));
+        checks.AddRange(DoctorMachine.Checks(host.Paths));
+        checks.Add(DoctorMachine.Supervisors(host.Catalog));
         checks.AddRange(await GuardAsync("engines", EnginesAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("user_namespaces", UserNamespacesAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("pool", PoolAsync, cancellationToken).ConfigureAwait(false));
+        checks.AddRange(await GuardAsync("templates", TemplatesAsync, cancellationToken).ConfigureAwait(false));
         checks.Add(Disk("state_disk", host.Paths.State));
         checks.Add(Disk("runtime_disk", host.Paths.Runtime));
         checks.AddRange(host.Health.Snapshot().Conditions.Select(static c => Check("health." + c.Name, c.Severity == HealthConditions.Unhealthy ? Fail : Warn, c.Message)));
@@ -162,6 +164,19 @@ internal sealed class Doctor(HostServices host)
                 : IdOwners.Overlapping(IdRanges.First, IdRanges.End) is { } owner
                     ? Check(name, Warn, $"the host ids of sandboxes ({IdRanges.First} to {IdRanges.End - 1}) are also {owner}", "Give that user other subordinate ids: a sandbox must not share ids with anybody.")
                     : Check(name, Pass, $"each container sandbox has a range of host ids of its own ({IdRanges.First} to {IdRanges.End - 1})"),
+        ];
+    }
+
+    private async Task<IReadOnlyList<DoctorCheck>> TemplatesAsync(CancellationToken cancellationToken)
+    {
+        var list = await host.Templates.ListAsync(cancellationToken).ConfigureAwait(false);
+        string[] built = [.. list.Templates.Where(static t => t.Digest.Length > 0).Select(static t => t.Name ?? t.Digest)];
+        var wanted = host.Config.Defaults.Template;
+        return
+        [
+            built.Contains(wanted)
+                ? Check("templates", Pass, $"built: {string.Join(", ", built)}")
+                : Check("templates", Warn, $"the default template {wanted} is not built yet: the first sandbox waits for it", $"viv template build {wanted}"),
         ];
     }
 

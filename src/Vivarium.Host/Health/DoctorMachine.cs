@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Reflection;
+using Vivarium.Host.Sandboxes;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Health;
@@ -9,9 +11,26 @@ internal static class DoctorMachine
     private const string Pass = "pass", Warn = "warn";
     private const long LittleMemory = 512L << 20;
     private const long FewDescriptors = 8192;
+    private const string DefaultState = "/var/lib/vivarium";
+    private const string Unit = "/etc/systemd/system/vivarium.service";
 
     /// <summary>All of it.</summary>
-    public static IEnumerable<DoctorCheck> Checks(string socket) => [Memory(), OpenFiles(), Loop(), Socket(socket)];
+    public static IEnumerable<DoctorCheck> Checks(HostPaths paths) =>
+        paths.State == DefaultState ? [Memory(), OpenFiles(), Loop(), Socket(paths.Socket), Service()] : [Memory(), OpenFiles(), Loop(), Socket(paths.Socket)];
+
+    /// <summary>Whether all supervisors are of the daemon's version; after an upgrade they need not be.</summary>
+    public static DoctorCheck Supervisors(SandboxCatalog catalog)
+    {
+        var ours = typeof(DoctorMachine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+        string[] others = [.. catalog.All().Select(static s => s.Link?.Info.Version).OfType<string>().Where(v => v != ours)];
+        return others.Length == 0
+            ? Check("supervisors", Pass, $"none of another version than the daemon's, {ours}")
+            : Check(
+                "supervisors",
+                Warn,
+                $"{others.Length} of another version ({string.Join(", ", others.Distinct().Order(StringComparer.Ordinal))}) than the daemon's, {ours}: their sandboxes go on as they were started",
+                "viv restart NAME starts one with the new version, when it suits.");
+    }
 
     private static DoctorCheck Memory()
     {
@@ -46,6 +65,12 @@ internal static class DoctorMachine
             ? Check("socket", Pass, $"{path} is closed to others (mode {Convert.ToString((int)mode, 8)})")
             : Check("socket", Warn, $"{path} is open to everybody (mode {Convert.ToString((int)mode, 8)}), which is as good as root for all", "viv daemon restart makes it anew with the right mode.");
     }
+
+    /// <summary>Source: systemd.exec(5), $INVOCATION_ID.</summary>
+    private static DoctorCheck Service() =>
+        !File.Exists(Unit) ? Check("service", Pass, "no unit is installed: viv starts the daemon when it is needed ('viv install' makes a service of it)")
+        : Environment.GetEnvironmentVariable("INVOCATION_ID") is { Length: > 0 } ? Check("service", Pass, "the daemon was started by systemd")
+        : Check("service", Warn, "vivarium.service is installed, but this daemon was not started by it", "viv daemon stop; systemctl start vivarium");
 
     private static long KiB(string[] lines, string key)
     {

@@ -15,7 +15,7 @@ public static class SupervisorMethod
     public const int Protocol = 2;
 
     /// <summary>
-    /// Oldest protocol still spoken, by either side. 1: without <see cref="SupervisorInfo.OldestProtocol"/>. What a supervisor of any protocol can do: <c>status</c>,
+    /// Oldest protocol still spoken, by either side. 1: without <see cref="SupervisorInfo.OldestProtocol"/>, and maybe without published ports. What a supervisor of any protocol can do: <c>status</c>,
     /// <c>info</c> with the members required today, <c>events</c>, <c>force_stop</c>, and its lock file.
     /// </summary>
     public const int OldestProtocol = 1;

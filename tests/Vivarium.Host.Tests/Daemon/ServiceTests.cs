@@ -31,6 +31,38 @@ public sealed class ServiceTests
         }
     }
 
+    [Fact]
+    public async Task Where_standard_error_is_the_journal_each_line_has_a_priority_and_no_time()
+    {
+        var path = Path.Combine(Path.GetTempPath(), "vj-" + Guid.NewGuid().ToString("N"));
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(path));
+        try
+        {
+            listener.Listen();
+            using var written = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            written.Connect(new UnixDomainSocketEndPoint(path));
+            using var journal = listener.Accept();
+            var inode = File.ResolveLinkTarget($"/proc/self/fd/{written.Handle}", returnFinalTarget: false)!.Name["socket:[".Length..^1];
+
+            await using (var daemon = await TestDaemon.StartAsync(written.SafeHandle, ["JOURNAL_STREAM=8:" + inode, "VIVARIUM_DAEMON_LOG_LEVEL=info"]))
+            {
+                written.Dispose();
+                Assert.Equal(0, await daemon.StopAsync());
+            }
+
+            using var reader = new StreamReader(new NetworkStream(journal));
+            using var deadline = new CancellationTokenSource(Patience);
+            string[] lines = (await reader.ReadToEndAsync(deadline.Token)).TrimEnd('\n').Split('\n');
+            Assert.Contains(lines, line => line.StartsWith("<6>Vivarium.Daemon.DaemonHost[2101]: vivd ", StringComparison.Ordinal));
+            Assert.All(lines, line => Assert.Matches("^<[2-7]>[A-Za-z]", line));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     private static async Task HearAsync(Socket manager, string beginning)
     {
         using var deadline = new CancellationTokenSource(Patience);

@@ -1,4 +1,4 @@
-using Microsoft.Win32.SafeHandles;
+using System.Runtime.InteropServices;
 using Vivarium.Linux.Processes;
 using Vivarium.TestKit;
 using Vivarium.Transport.Host;
@@ -18,13 +18,15 @@ internal sealed class TestDaemon : IAsyncDisposable
 
     private readonly string programs;
     private readonly string[] settings;
+    private readonly SafeHandle? stderr;
     private readonly LeakCheck leaks;
     private ChildProcess? process;
 
-    private TestDaemon(string programs, string[] settings)
+    private TestDaemon(string programs, string[] settings, SafeHandle? stderr)
     {
         this.programs = programs;
         this.settings = settings;
+        this.stderr = stderr;
         CgroupRoot = "/vh-" + Path.GetFileName(Root)[3..];
         leaks = LeakCheck.Begin(new LeakScope { Process = false, MountsBelow = [Root], CgroupRoot = CgroupRoot, ProcessesMentioning = Root });
     }
@@ -43,9 +45,12 @@ internal sealed class TestDaemon : IAsyncDisposable
 
     public string Log => File.ReadAllText(Path.Combine(Root, "log"));
 
-    public static async Task<TestDaemon> StartAsync(params string[] settings)
+    public static Task<TestDaemon> StartAsync(params string[] settings) => StartAsync(null, settings);
+
+    /// <summary>With another standard error than its log file.</summary>
+    public static async Task<TestDaemon> StartAsync(SafeHandle? stderr, string[] settings)
     {
-        var daemon = new TestDaemon(await Programs.DirectoryAsync(), settings);
+        var daemon = new TestDaemon(await Programs.DirectoryAsync(), settings, stderr);
         await daemon.StartAgainAsync();
         return daemon;
     }
@@ -74,7 +79,7 @@ internal sealed class TestDaemon : IAsyncDisposable
                 "VIVARIUM_DAEMON_LOG_LEVEL=debug",
                 .. settings,
             ],
-            Fds = [new FdMapping((int)((SafeFileHandle)log).DangerousGetHandle(), 2)],
+            Fds = [new FdMapping((int)(stderr ?? log).DangerousGetHandle(), 2)],
             NewSession = true,
         });
     }
