@@ -9,6 +9,7 @@ using Vivarium.Host.Pool;
 using Vivarium.Host.Processes;
 using Vivarium.Host.Recovery;
 using Vivarium.Host.Sandboxes;
+using Vivarium.Host.Snapshots;
 using Vivarium.Host.State;
 using Vivarium.Host.Supervision;
 using Vivarium.Host.Templates;
@@ -73,6 +74,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
             var health = new HealthConditions(time);
             var metrics = new HostMetrics(time);
             var catalog = new SandboxCatalog();
+            var snapshots = new SnapshotCatalog(catalog);
             var pool = new VolumePool(token => PoolOpening.OpenAsync(config, paths, loggers, token), health, loggers.CreateLogger<VolumePool>());
             var services = new HostServices(
                 config,
@@ -80,12 +82,14 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 time,
                 new SandboxTable(database, time),
                 catalog,
+                new SnapshotTable(database),
+                snapshots,
                 new EventLog(database, time),
                 new Alarms(time),
                 health,
                 new OperationRegistry(time, loggers.CreateLogger<OperationRegistry>()) { Ended = metrics.OperationEnded },
                 pool,
-                new TemplateSource(config, paths, pool, catalog, time),
+                new TemplateSource(config, paths, pool, catalog, snapshots, time),
                 new EngineCatalog(config, paths, programs, health, time, loggers.CreateLogger<EngineCatalog>()),
                 new SupervisorLauncher(paths, programs, time, loggers.CreateLogger<SupervisorLauncher>()),
                 new SupervisorRemains(paths, time, loggers.CreateLogger<SupervisorRemains>()),
@@ -168,6 +172,13 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 "quarantine",
                 HealthConditions.Degraded,
                 $"{loaded.Quarantined.Count} sandboxes have unreadable records and are set aside ({string.Join(", ", loaded.Quarantined.Take(5).Select(static q => q.Id))}); remove each with viv rm ID");
+        }
+
+        var (known, unreadable) = Services.SnapshotTable.Load();
+        Services.Snapshots.Load(known, unreadable);
+        if (unreadable.Count > 0)
+        {
+            Services.Health.Set("snapshots", HealthConditions.Degraded, $"{unreadable.Count} snapshots have unreadable records; their data is left alone ({string.Join(", ", unreadable.Take(5))})");
         }
 
         var reattach = new Reattach(Services, Workflows);

@@ -42,6 +42,35 @@ public interface IVolumeStore : IAsyncDisposable
     /// <summary>Removes a volume; no error when it is not there. Returns when it is out of sight; its space comes back in the background.</summary>
     Task DeleteAsync(VolumeKind kind, string key, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Makes a sandbox's volume a fresh writable copy of a snapshot, limited to <paramref name="quota"/> bytes, in one step that is durable when this returns: a crash leaves
+    /// the old content or the new one. Nothing may use the volume. Works on a pool that is critical: it may be the way to get room. <c>snapshots_not_available</c> where
+    /// <see cref="VolumeStoreCapabilities.Snapshots"/> is false.
+    /// </summary>
+    Task RollBackAsync(string snapshotKey, string sandboxKey, long? quota, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// A number that grows when the volume's content changes and is the same for as long as it does not; 0 where the store cannot tell. For a snapshot or a fresh copy: the
+    /// number at which it was made, against which later ones are compared.
+    /// </summary>
+    /// <param name="kind">Kind of volume.</param>
+    /// <param name="key">Its key.</param>
+    /// <param name="flush">Write out first what programs have written: without it, the latest changes may not have been counted.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<long> GenerationAsync(VolumeKind kind, string key, bool flush, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// What differs between two volumes of common descent that nothing writes to (templates and snapshots), from what the store itself knows of changes. Tells every difference
+    /// once, in no particular order, on a thread of the store. <c>snapshots_not_available</c> where <see cref="VolumeStoreCapabilities.Snapshots"/> is false.
+    /// </summary>
+    /// <param name="from">The earlier point.</param>
+    /// <param name="to">The later point.</param>
+    /// <param name="since">Generation of the newest point both come from; 0 when not known (then everything is compared).</param>
+    /// <param name="found">Told each difference.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Bytes of data that <paramref name="to"/> holds and the common point does not; null when not counted.</returns>
+    Task<long?> CompareAsync(VolumeRef from, VolumeRef to, long since, Action<VolumeChange> found, CancellationToken cancellationToken);
+
     /// <summary>Usage of a volume.</summary>
     Task<VolumeUsage> UsageAsync(VolumeKind kind, string key, CancellationToken cancellationToken);
 

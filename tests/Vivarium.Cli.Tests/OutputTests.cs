@@ -25,6 +25,14 @@ public sealed class OutputTests
     [InlineData("version --json", "version-json")]
     [InlineData("config show --daemon --json", "config-json")]
     [InlineData("pause quiet-fox", "pause")]
+    [InlineData("snapshots quiet-fox", "snapshots")]
+    [InlineData("snapshots", "snapshots-all")]
+    [InlineData("snapshots --show turn-0002 quiet-fox", "snapshots-show")]
+    [InlineData("snapshots --json quiet-fox", "snapshots-json")]
+    [InlineData("turn quiet-fox", "turn")]
+    [InlineData("diff quiet-fox", "diff")]
+    [InlineData("diff --json quiet-fox", "diff-json")]
+    [InlineData("fork -n 2 quiet-fox", "fork")]
     public void Is_stable(string line, string golden)
     {
         using var daemon = Daemon();
@@ -148,6 +156,11 @@ public sealed class OutputTests
         .Answer("sandbox.list", Samples.List)
         .Answer("sandbox.get", Samples.OneLine(Samples.Fox))
         .Answer("sandbox.pause", Samples.OneLine(Samples.Fox))
+        .Answer("sandbox.fork", Samples.List)
+        .Answer("snapshot.list", Samples.Snapshots)
+        .Answer("snapshot.get", Samples.Snapshot("b", "a", "turn-0002", "\"turn\":2,\"label\":\"fix it\",\"paused_us\":6200,\"bytes_unique\":40960,\"changes\":{\"added\":1,\"changed\":2,\"removed\":0,\"first\":[\"+/root/a\",\"~/root/b\",\"~/root/c\"]}"))
+        .Answer("turn.complete", Samples.Snapshot("b", "a", "turn-0002", "\"turn\":2,\"changes\":{\"added\":1,\"changed\":2,\"removed\":0}"))
+        .Answer("sandbox.diff", """{"from":"turn-0001","to":"now","summary":{"added":1,"changed":1,"removed":1},"entries":[{"change":"changed","path":"/root/a","type":"file","size_before":1000,"size_after":2048},{"change":"added","path":"/root/d","type":"directory","size_after":0},{"change":"removed","path":"/root/x\\x1b","type":"file","size_before":7}]}""")
         .Answer("sandbox.begin_create", """{"operation_id":"op-0123456789abcdef"}""")
         .Answer("operation.wait", """{"operation_id":"op-0123456789abcdef","kind":"sandbox.create","status":"succeeded","sandbox_id":"k3j5x8q2m4n7p9r1t6v0","started_unix_ms":1}""")
         .Answer("sandbox.stats", """{"cpu_us":1000000,"memory_bytes":52428800,"memory_limit_bytes":1073741824,"pids":7,"pids_limit":1024,"oom_kills":0,"guest":{"uptime_ms":1,"processes":2,"disk_used_bytes":1000}}""")

@@ -27,4 +27,10 @@ internal static class Samples
     public const string Templates = """
         {"templates":[{"name":"base","digest":"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","description":"Debian with the usual tools","size_bytes":314572800,"entries":20123,"created_unix_ms":1767236645000,"references":2,"user":"root","status":"ready"},{"name":"tiny","digest":"","description":"busybox","size_bytes":0,"entries":0,"created_unix_ms":0,"references":0,"status":"available"}]}
         """;
+
+    public static string Snapshots { get; } = $$"""{"snapshots":[{{Snapshot("a", null, "turn-0001", "\"turn\":1,\"bytes_unique\":4096,\"changes\":{\"added\":3,\"changed\":0,\"removed\":0}")}},{{Snapshot("b", "a", "turn-0002", "\"turn\":2,\"unchanged\":true,\"label\":\"think\"")}},{{Snapshot("c", "b", "before", "\"held\":true")}},{{Snapshot("d", "a", "turn-0003", "\"turn\":3,\"current\":true,\"changes\":{\"added\":0,\"changed\":1,\"removed\":2}")}}]}""";
+
+    /// <summary>A snapshot in one line, as the daemon sends it.</summary>
+    public static string Snapshot(string letter, string? parent, string name, string more) =>
+        $$"""{"id":"{{new string(letter[0], 20)}}","sandbox_id":"k3j5x8q2m4n7p9r1t6v0","sandbox_name":"quiet-fox",{{(parent is null ? "" : $"\"parent\":\"{new string(parent[0], 20)}\",")}}"kind":"{{(name.StartsWith("turn", StringComparison.Ordinal) ? "turn" : "named")}}","name":"{{name}}","created_unix_ms":1767236645000,"generation":7,{{more}}}""";
 }

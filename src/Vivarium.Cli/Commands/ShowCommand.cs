@@ -71,6 +71,11 @@ internal sealed class ShowCommand : Verb
         fields.Add("user", sandbox.User);
         fields.Add("directory", sandbox.Workdir);
         fields.Add("host name", sandbox.Hostname);
+        fields.Add("paused to", sandbox.PausedTo);
+        fields.Add("turns", sandbox.Turns?.ToString(CultureInfo.InvariantCulture));
+        fields.Add("snapshot", sandbox.Snapshot);
+        fields.Add("rolled back", sandbox.RolledBackUnixMs is { } back ? Humanize.Time(back, call.Clock) : null);
+        fields.Add("forked from", sandbox.ForkedFrom);
         fields.Add("boot id", sandbox.BootId);
         fields.Add("supervisor", sandbox.SupervisorPid > 0 ? $"process {sandbox.SupervisorPid}" : null);
         foreach (var (key, value) in sandbox.Labels ?? new Dictionary<string, string>())

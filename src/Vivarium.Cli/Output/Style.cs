@@ -16,7 +16,7 @@ internal static class Style
     {
         "running" or "pass" or "healthy" or "ready" or "succeeded" => Good,
         "failed" or "fail" or "unhealthy" => Bad,
-        "warn" or "degraded" or "paused" or "creating" or "starting" or "stopping" or "building" or "pausing" or "resuming" or "destroying" => Warning,
+        "warn" or "degraded" or "paused" or "creating" or "starting" or "stopping" or "building" or "pausing" or "resuming" or "rolling_back" or "destroying" => Warning,
         "stopped" or "exited" or "available" => Faint,
         _ => null,
     };

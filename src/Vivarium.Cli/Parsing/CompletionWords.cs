@@ -56,9 +56,13 @@ internal static class CompletionWords
             "--template" or "-T" => Begins(Templates(call), last),
             "--net" => Begins(["none", "nat"], last),
             "--on-timeout" => Begins(["kill", "pause"], last),
+            "--show" or "--rm" or "--hold" or "--unhold" when verb.Name == "snapshots" => Begins(Snapshots(call, null), last),
+            "--kind" => Begins(["turn", "tool", "named", "pause"], last),
+            var before when verb.Name is "rollback" or "diff" && before != verb.Name && !before.StartsWith('-') => Begins(Snapshots(call, typed.Skip(1).First(word => !word.StartsWith('-'))), last),
             _ => verb.Arguments.FirstOrDefault()?.Name switch
             {
                 "SANDBOX" or "SANDBOX…" => Begins(Sandboxes(call), last),
+                "SOURCE" => Begins(last.Contains('@', StringComparison.Ordinal) ? Snapshots(call, null) : Sandboxes(call), last),
                 "SRC" => Begins(Sandboxes(call).Select(name => name + ":"), last),
                 "TEMPLATE…" => Begins(Templates(call), last),
                 "RECIPE" => Begins(["tiny", "base"], last),
@@ -74,6 +78,11 @@ internal static class CompletionWords
     private static string[] Sandboxes(Invocation call) => Ask(call, host => host
         .Call(HostMethod.List, new ListParams(), HostJson.Default.ListParams, HostJson.Default.SandboxList, new ConnectionWait(Patience))
         .Sandboxes.Select(sandbox => sandbox.Name).ToArray());
+
+    /// <summary>Snapshots of a sandbox, or of all as SANDBOX@SNAPSHOT.</summary>
+    private static string[] Snapshots(Invocation call, string? sandbox) => Ask(call, host => host
+        .Call(HostMethod.SnapshotList, new SnapshotListParams { Ref = sandbox }, HostJson.Default.SnapshotListParams, HostJson.Default.SnapshotList, new ConnectionWait(Patience))
+        .Snapshots.Select(snapshot => sandbox is null ? $"{snapshot.SandboxName}@{snapshot.Name}" : snapshot.Name).ToArray());
 
     private static string[] Templates(Invocation call) => Ask(call, host => host
         .Call(HostMethod.TemplateList, HostJson.Default.TemplateList, new ConnectionWait(Patience))

@@ -6,6 +6,7 @@ namespace Vivarium.Cli.Parsing;
 internal static class Verbs
 {
     private const string Sandboxes = "Sandboxes";
+    private const string Snapshots = "Snapshots";
     private const string Inside = "Inside a sandbox";
     private const string Looking = "Looking";
     private const string Service = "The service";
@@ -23,6 +24,12 @@ internal static class Verbs
         new(Sandboxes, "restart", "stop and start", RestartCommand.Make),
         new(Sandboxes, "pause", "freeze", PauseCommand.Make),
         new(Sandboxes, "resume", "thaw", ResumeCommand.Make),
+        new(Snapshots, "snapshot", "keep a sandbox as it is now", SnapshotCommand.Make),
+        new(Snapshots, "snapshots", "the tree of them", SnapshotsCommand.Make),
+        new(Snapshots, "turn", "complete a turn of an agent", TurnCommand.Make),
+        new(Snapshots, "diff", "what changed", DiffCommand.Make),
+        new(Snapshots, "rollback", "go back to a snapshot", RollbackCommand.Make),
+        new(Snapshots, "fork", "new sandboxes from another's files", ForkCommand.Make),
         new(Inside, "exec", "a command in a running sandbox", ExecCommand.Make),
         new(Inside, "shell", "a login shell in a running sandbox", ShellCommand.Make),
         new(Inside, "cp", "copy files and folders, either way", CopyCommand.Make),

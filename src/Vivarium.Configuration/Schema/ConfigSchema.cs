@@ -54,6 +54,10 @@ internal static class ConfigSchema
             c => c.Limits.MaxPids, (c, v) => c with { Limits = c.Limits with { MaxPids = (int?)v } }),
         new("limits", "max_timeout", new DurationType(), "Longest life of a sandbox; empty: no limit.",
             c => c.Limits.MaxTimeout, (c, v) => c with { Limits = c.Limits with { MaxTimeout = (TimeSpan?)v } }),
+        new("limits", "max_turn_snapshots", new IntegerType(1, 100_000), "Turn snapshots kept of one sandbox; the oldest go first.",
+            c => c.Limits.MaxTurnSnapshots, (c, v) => c with { Limits = c.Limits with { MaxTurnSnapshots = (int)v! } }),
+        new("limits", "max_tool_snapshots", new IntegerType(1, 100_000), "Tool snapshots kept of one sandbox; the oldest go first.",
+            c => c.Limits.MaxToolSnapshots, (c, v) => c with { Limits = c.Limits with { MaxToolSnapshots = (int)v! } }),
 
         new("runtime", "allow_direct", new FlagType(), "Whether sandboxes without any isolation may be made.",
             c => c.Runtime.AllowDirect, (c, v) => c with { Runtime = c.Runtime with { AllowDirect = (bool)v! } }),

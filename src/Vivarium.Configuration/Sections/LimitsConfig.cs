@@ -19,4 +19,10 @@ public sealed record LimitsConfig
 
     /// <summary>Life of one sandbox.</summary>
     public TimeSpan? MaxTimeout { get; init; }
+
+    /// <summary>Turn snapshots of one sandbox; the oldest go when there are more.</summary>
+    public int MaxTurnSnapshots { get; init; } = 500;
+
+    /// <summary>Tool snapshots of one sandbox; the oldest go when there are more.</summary>
+    public int MaxToolSnapshots { get; init; } = 100;
 }

@@ -26,7 +26,7 @@ internal sealed partial class ApiMethods
         .Method(HostMethod.Stop, HostJson.Default.StopSandboxParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Stop.StopAsync(s, p), token))
         .Method(HostMethod.Start, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, Workflows.Stop.StartAsync, token))
         .Method(HostMethod.Restart, HostJson.Default.StopSandboxParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Stop.RestartAsync(s, p), token))
-        .Method(HostMethod.Pause, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Pause.PauseAsync(s), token))
+        .Method(HostMethod.Pause, HostJson.Default.PauseParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Pause.PauseAsync(s, p.Disk), token))
         .Method(HostMethod.Resume, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, Workflows.Pause.ResumeAsync, token))
         .Method(HostMethod.SetTimeout, HostJson.Default.SetTimeoutParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Access.SetTimeoutAsync(s, p), token))
         .Method(HostMethod.Stats, HostJson.Default.RefParams, HostJson.Default.SandboxUsage, async (p, _, token) =>

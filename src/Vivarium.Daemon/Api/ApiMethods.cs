@@ -12,6 +12,7 @@ internal sealed partial class ApiMethods(VivariumHost host, Func<string?> http, 
         var dispatcher = new JsonRpcDispatcher();
         AddSandboxes(dispatcher);
         AddPorts(dispatcher);
+        AddSnapshots(dispatcher);
         AddProcesses(dispatcher);
         AddTemplates(dispatcher);
         AddOperations(dispatcher);

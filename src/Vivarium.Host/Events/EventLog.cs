@@ -31,11 +31,11 @@ public sealed class EventLog
     }
 
     /// <summary>Records an event about a sandbox.</summary>
-    public void Publish(string type, SandboxRecord about, string? reason = null, string? message = null) =>
-        Publish(type, about.Id.Value, about.Name, reason, message);
+    public void Publish(string type, SandboxRecord about, string? reason = null, string? message = null, SnapshotInfo? snapshot = null) =>
+        Publish(type, about.Id.Value, about.Name, reason, message, snapshot);
 
     /// <summary>Records an event and tells the subscribers, in order.</summary>
-    public void Publish(string type, string? sandboxId = null, string? sandboxName = null, string? reason = null, string? message = null)
+    public void Publish(string type, string? sandboxId = null, string? sandboxName = null, string? reason = null, string? message = null, SnapshotInfo? snapshot = null)
     {
         lock (gate)
         {
@@ -48,6 +48,7 @@ public sealed class EventLog
                 SandboxName = sandboxName,
                 Reason = reason,
                 Message = message,
+                Snapshot = snapshot,
             };
             ReserveAhead();
             table.Append(e, Remembered);

@@ -22,7 +22,8 @@ internal sealed class ProcessRuns(SandboxAccess access, HostMetrics metrics)
     private async ValueTask<RunReply> RunToEndAsync(RunParams p, CancellationToken cancellationToken)
     {
         var stdin = Check(p);
-        var (_, link) = await access.GetRunningAsync(p.Ref, "running a command in", cancellationToken).ConfigureAwait(false);
+        var (sandbox, link) = await access.GetRunningAsync(p.Ref, "running a command in", cancellationToken).ConfigureAwait(false);
+        var began = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds();
         await using var exec = await link.StartExecAsync(p.Request with { Stdin = stdin is not null }, cancellationToken).ConfigureAwait(false);
         var limit = p.MaxOutputBytes ?? DefaultOutput;
         var stdout = new MiddleCut(limit);
@@ -43,8 +44,7 @@ internal sealed class ProcessRuns(SandboxAccess access, HostMetrics metrics)
             }
         }
 
-        var exit = exec.Exit ?? throw new VivariumException(
-            ErrorCode.Unavailable, $"running a command in sandbox {p.Ref}: the connection ended before the command did", "Look at the sandbox's state: viv show.", "closed_early");
+        var exit = exec.Exit ?? throw EndedEarly(sandbox.Record, began);
         _ = input;
         return new RunReply
         {
@@ -56,6 +56,10 @@ internal sealed class ProcessRuns(SandboxAccess access, HostMetrics metrics)
             StderrCut = stderr.Cut,
         };
     }
+
+    private static VivariumException EndedEarly(SandboxRecord record, long began) => record.Rollback is not null || record.Lineage?.RolledBackUnixMs >= began
+        ? new(ErrorCode.FailedPrecondition, $"running a command in sandbox {record.Name}: the sandbox was rolled back while it ran", "Run it again if it is still wanted.", "rolled_back")
+        : new(ErrorCode.Unavailable, $"running a command in sandbox {record.Name}: the connection ended before the command did", "Look at the sandbox's state: viv show.", "closed_early");
 
     private static byte[]? Check(RunParams p)
     {

@@ -19,6 +19,8 @@ namespace Vivarium.Host.Recovery;
 ///   stopping     waited for, then stopped                      stopped
 ///   stopped,     ended (it should not be there)                as it was
 ///   failed
+///   rolling back completed either way: the sandbox comes back as it was to be
+///   paused       attached                                       paused on disk when the machine was restarted, else as below
 ///   others       attached: running or paused as it says        stopped or failed, as its last word says
 /// </code>
 /// (1) unless secrets were still to be handed in; those are gone with the old daemon.
@@ -52,7 +54,16 @@ internal sealed partial class Reattach(HostServices host, SandboxWorkflows workf
         var files = host.Paths.Supervisor(record.Id);
         try
         {
-            if (SandboxStates.HasEnded(record.State))
+            if (record.Rollback is { Exchanged: true, Then: SandboxState.Running } && SupervisorRemains.IsAlive(files))
+            {
+                sandbox.Publish(record with { Rollback = null });
+                await AttachAsync(sandbox, files, cancellationToken).ConfigureAwait(false);
+            }
+            else if (record.Rollback is not null)
+            {
+                await workflows.RollBack.CompleteAsync(sandbox, cancellationToken).ConfigureAwait(false);
+            }
+            else if (SandboxStates.HasEnded(record.State) || (record.OnDisk && record.State == SandboxState.Paused))
             {
                 if (Directory.Exists(files.Directory))
                 {
@@ -96,6 +107,14 @@ internal sealed partial class Reattach(HostServices host, SandboxWorkflows workf
 
         var exit = await host.Remains.RemoveAsync(record.Id, null, SupervisorRemains.NoPatience).ConfigureAwait(false);
         LogDead(record.Id.Value, exit.Reason);
+        if (record.State == SandboxState.Paused && exit.Reason == "host_restarted")
+        {
+            // Frozen processes end with the machine; that it is paused, and its files, do not.
+            sandbox.Publish(record with { OnDisk = true, BootId = null, Reason = record.Reason ?? "host_restarted", Message = "the machine was restarted: its files are kept, its processes start anew" });
+            await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
+            return;
+        }
+
         workflows.End.Record(sandbox, record.State == SandboxState.Stopping ? exit with { Phase = SupervisorPhase.Stopped, Reason = "requested", Message = null } : exit);
     }
 

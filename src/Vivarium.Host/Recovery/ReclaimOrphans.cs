@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Naming;
 using Vivarium.Host.Sandboxes;
+using Vivarium.Host.Snapshots;
 using Vivarium.Host.State;
 using Vivarium.Host.Supervision;
 using Vivarium.Runtimes.Cgroups;
@@ -39,6 +40,7 @@ internal sealed partial class ReclaimOrphans(HostServices host, IReadOnlyList<Qu
             cancellationToken.ThrowIfCancellationRequested();
         }
 
+        await ReclaimSnapshotsAsync(volumes, cancellationToken).ConfigureAwait(false);
         foreach (var id in Names(host.Paths.Sandboxes).Where(IsOrphan))
         {
             await TryAsync("state directory", id, () =>
@@ -50,6 +52,22 @@ internal sealed partial class ReclaimOrphans(HostServices host, IReadOnlyList<Qu
 
         await TryAsync("templates", "pool", () => host.Templates.ReclaimAsync(cancellationToken)).ConfigureAwait(false);
         await TryAsync("half-made volumes", "pool", () => volumes.ReclaimAsync(cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>Snapshots of sandboxes whose destruction was cut short, and volumes of no snapshot.</summary>
+    private async Task ReclaimSnapshotsAsync(IVolumeStore volumes, CancellationToken cancellationToken)
+    {
+        var store = new SnapshotStore(host);
+        foreach (var gone in host.Snapshots.All().Where(s => !s.Held && IsOrphan(s.Sandbox.Value)).Select(static s => s.Sandbox).Distinct().ToArray())
+        {
+            await TryAsync("snapshots of sandbox", gone.Value, () => store.ForgetAsync(gone)).ConfigureAwait(false);
+        }
+
+        foreach (var key in volumes.List(VolumeKind.Snapshot).Where(key => !host.Snapshots.Needs(key)))
+        {
+            await TryAsync("snapshot volume", key, () => volumes.DeleteAsync(VolumeKind.Snapshot, key, cancellationToken)).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
     }
 
     private static SandboxId Parse(string text) => SandboxId.TryParse(text, out var id) ? id : throw new FormatException($"{text} is not a sandbox id");

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Operations;
+using Vivarium.Host.Snapshots;
 using Vivarium.Host.Supervision;
 using Vivarium.Host.Templates;
 using Vivarium.Volumes;
@@ -63,6 +64,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
             var intent = host.Table.InsertAsync(record);
             var clone = CloneAsync(record, template, cancellationToken);
             await Task.WhenAll(intent, clone).ConfigureAwait(false);
+            sandbox.Publish(record with { Lineage = new Lineage { OriginVolume = template.VolumeKey, OriginGeneration = await clone.ConfigureAwait(false) } });
             host.Events.Publish("sandbox.created", record);
             await workflows.Start.RunAsync(sandbox, engine, secrets, operation, cancellationToken).ConfigureAwait(false);
 
@@ -85,7 +87,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
         }
     }
 
-    private async Task CloneAsync(SandboxRecord record, ResolvedTemplate template, CancellationToken cancellationToken)
+    private async Task<long> CloneAsync(SandboxRecord record, ResolvedTemplate template, CancellationToken cancellationToken)
     {
         var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
         var health = await host.Pool.CheckAsync(volumes, cancellationToken).ConfigureAwait(false);
@@ -103,6 +105,8 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
         {
             await volumes.SetQuotaAsync(VolumeKind.Sandbox, record.Id.Value, disk, cancellationToken).ConfigureAwait(false);
         }
+
+        return await volumes.GenerationAsync(VolumeKind.Sandbox, record.Id.Value, flush: false, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Removes every trace, whatever was made; the sandbox is gone then.</summary>
@@ -124,6 +128,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
         }
 
         host.Catalog.Remove(sandbox);
+        _ = workflows.Destroy.ForgetSnapshotsAsync(record);
         sandbox.Publish(record with { State = SandboxState.Gone });
         host.Events.Publish("sandbox.destroyed", record, "create_failed");
     }

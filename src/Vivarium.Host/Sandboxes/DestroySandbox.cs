@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Naming;
+using Vivarium.Host.Snapshots;
 using Vivarium.Host.Supervision;
 using Vivarium.Volumes;
 using Vivarium.Wire.Host;
@@ -35,9 +36,21 @@ internal sealed partial class DestroySandbox(HostServices host)
         await intent.ConfigureAwait(false);
         await host.Table.DeleteAsync(record).ConfigureAwait(false);
         host.Catalog.Remove(sandbox);
+        await ForgetSnapshotsAsync(record).ConfigureAwait(false);
         sandbox.Publish(record with { State = SandboxState.Gone });
         host.Events.Publish("sandbox.destroyed", record, sandbox.Explanation?.Reason ?? "requested", sandbox.Explanation?.Message);
         _ = Task.Run(() => DeleteDataAsync(record.Id));
+    }
+
+    /// <summary>Removes its snapshots, except held ones, and lets go of what a fork began from.</summary>
+    public async Task ForgetSnapshotsAsync(SandboxRecord record)
+    {
+        var store = new SnapshotStore(host);
+        await store.ForgetAsync(record.Id).ConfigureAwait(false);
+        if (record.Lineage is { OriginIsSnapshot: true, OriginVolume: { } origin })
+        {
+            await store.ReleaseAsync(origin).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Deletes volume and logs. A failure (or a crash) leaves an orphan that the next start removes.</summary>

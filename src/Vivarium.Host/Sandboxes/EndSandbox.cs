@@ -43,6 +43,7 @@ internal sealed partial class EndSandbox(HostServices host)
             Reason = exit.Reason,
             Message = exit.Message,
             EndedUnixMs = host.Now,
+            OnDisk = false,
             BootId = null,
         };
         sandbox.Publish(next);

@@ -20,6 +20,19 @@ internal sealed record GateRules(string Verb, IReadOnlyList<string> From, string
 
     public static readonly GateRules Resume = new("resuming", [SandboxState.Paused], "Only a paused sandbox can be resumed.");
 
+    public static readonly GateRules Snapshot = new(
+        "taking a snapshot of", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed], "Wait until the sandbox has settled.");
+
+    public static readonly GateRules Turn = new("completing a turn of", [SandboxState.Running], "Only a running sandbox completes turns.");
+
+    public static readonly GateRules Rollback = new(
+        "rolling back", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed], "Wait until the sandbox has settled.");
+
+    public static readonly GateRules Fork = new(
+        "forking", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed], "Wait until the sandbox has settled.");
+
+    public static readonly GateRules ChangeSnapshots = new("changing the snapshots of", [], string.Empty);
+
     public static readonly GateRules SetTimeout = new(
         "setting the timeout of", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped], "The sandbox has failed or is changing; look at its state.");
 

@@ -6,6 +6,7 @@ using Vivarium.Host.Health;
 using Vivarium.Host.Metrics;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
+using Vivarium.Host.Snapshots;
 using Vivarium.Host.State;
 using Vivarium.Host.Supervision;
 using Vivarium.Host.Templates;
@@ -20,6 +21,8 @@ internal sealed record HostServices(
     TimeProvider Time,
     SandboxTable Table,
     SandboxCatalog Catalog,
+    SnapshotTable SnapshotTable,
+    SnapshotCatalog Snapshots,
     EventLog Events,
     Alarms Alarms,
     HealthConditions Health,

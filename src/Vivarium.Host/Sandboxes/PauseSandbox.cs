@@ -1,44 +1,86 @@
+using Vivarium.Volumes;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Sandboxes;
 
-/// <summary>Freezes a sandbox's processes in memory and thaws them.</summary>
-internal sealed class PauseSandbox(HostServices host)
+/// <summary>
+/// Freezes a sandbox's processes in memory and thaws them; or, to disk, ends them and keeps the files, from which a resume starts anew. Either way nothing written before is
+/// lost when the machine goes.
+/// </summary>
+internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
 {
-    /// <summary>Freezes; back to running when that fails.</summary>
-    public Task<SandboxRecord> PauseAsync(Sandbox sandbox, string? reason = null, string? message = null) => sandbox.PerformAsync(GateRules.Pause, async token =>
+    /// <summary>Pauses; back to running when that fails.</summary>
+    public Task<SandboxRecord> PauseAsync(Sandbox sandbox, bool disk = false, string? reason = null, string? message = null) => sandbox.PerformAsync(GateRules.Pause, async token =>
     {
         var before = sandbox.Record;
         var link = sandbox.RequireLink("pausing");
         sandbox.Publish(before with { State = SandboxState.Pausing });
-        try
+        if (disk)
         {
-            await link.PauseAsync(token).ConfigureAwait(false);
+            // The intent first: a daemon that dies while the processes end finds a sandbox that is paused, not one that failed.
+            await host.Table.UpdateAsync(before with { State = SandboxState.Paused, OnDisk = true, Reason = reason, Message = message }).ConfigureAwait(false);
+            try
+            {
+                await stop.ToDiskAsync(sandbox, token).ConfigureAwait(false);
+            }
+            catch when (!link.IsOver && !token.IsCancellationRequested)
+            {
+                sandbox.Attach(link);
+                sandbox.Publish(before);
+                await host.Table.UpdateAsync(before).ConfigureAwait(false);
+                throw;
+            }
         }
-        catch
+        else
         {
-            sandbox.Publish(before);
-            throw;
+            try
+            {
+                await link.PauseAsync(token).ConfigureAwait(false);
+            }
+            catch
+            {
+                sandbox.Publish(before);
+                throw;
+            }
         }
 
         // A paused sandbox uses no time: its limit counts anew when it is resumed.
-        var paused = before with { State = SandboxState.Paused, Reason = reason, Message = message, ExpiresUnixMs = reason is null ? before.ExpiresUnixMs : null };
+        var paused = before with
+        {
+            State = SandboxState.Paused,
+            OnDisk = disk,
+            BootId = disk ? null : before.BootId,
+            Reason = reason,
+            Message = message,
+            ExpiresUnixMs = reason is null ? before.ExpiresUnixMs : null,
+        };
         sandbox.Publish(paused);
         await host.Table.UpdateAsync(paused).ConfigureAwait(false);
         SandboxTimers.Arm(host, sandbox);
         host.Events.Publish("sandbox.paused", paused, reason, message);
+        if (!disk)
+        {
+            _ = FlushAsync(sandbox);
+        }
+
         return paused;
     });
 
-    /// <summary>Thaws; back to paused when that fails.</summary>
+    /// <summary>Thaws, or starts anew from the files; back to paused when that fails.</summary>
     public Task<SandboxRecord> ResumeAsync(Sandbox sandbox) => sandbox.PerformAsync(GateRules.Resume, async token =>
     {
         var before = sandbox.Record;
-        var link = sandbox.RequireLink("resuming");
         sandbox.Publish(before with { State = SandboxState.Resuming });
         try
         {
-            await link.ResumeAsync(token).ConfigureAwait(false);
+            if (before.OnDisk)
+            {
+                await stop.FromDiskAsync(sandbox, token).ConfigureAwait(false);
+            }
+            else
+            {
+                await sandbox.RequireLink("resuming").ResumeAsync(token).ConfigureAwait(false);
+            }
         }
         catch
         {
@@ -46,9 +88,10 @@ internal sealed class PauseSandbox(HostServices host)
             throw;
         }
 
-        var running = before with
+        var running = sandbox.Record with
         {
             State = SandboxState.Running,
+            OnDisk = false,
             Reason = null,
             Message = null,
             ExpiresUnixMs = before.ExpiresUnixMs ?? (before.TimeoutMs is { } life ? host.Now + life : null),
@@ -59,4 +102,18 @@ internal sealed class PauseSandbox(HostServices host)
         host.Events.Publish("sandbox.running", running, "resumed");
         return running;
     });
+
+    /// <summary>Frozen may be for long: what it wrote goes to disk now. A pool that cannot shows it in its health.</summary>
+    private async Task FlushAsync(Sandbox sandbox)
+    {
+        try
+        {
+            var volumes = await host.Pool.GetAsync(CancellationToken.None).ConfigureAwait(false);
+            await volumes.GenerationAsync(VolumeKind.Sandbox, sandbox.Record.Id.Value, flush: true, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Wire.Errors.VivariumException)
+        {
+            // It has been destroyed meanwhile, or the pool is sick.
+        }
+    }
 }

@@ -54,6 +54,9 @@ internal sealed partial class Sandbox
     /// <summary>The connection to its supervisor, while there is one.</summary>
     public SupervisorLink? Link => Volatile.Read(ref link);
 
+    /// <summary>Turns wait for each other here instead of being refused.</summary>
+    public SemaphoreSlim Turning { get; } = new(1, 1);
+
     /// <summary>Completes when the sandbox is gone: no process is left and its name is free.</summary>
     public Task Gone => gone.Task;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Vivarium.Host.Naming;
+using Vivarium.Host.Snapshots;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Host.Sandboxes;
@@ -84,6 +85,15 @@ public sealed record SandboxRecord
     /// <summary>Boot id of the guest when the daemon last saw it; a different one means it was started anew behind our back.</summary>
     public string? BootId { get; init; }
 
+    /// <summary>Where its data comes from; absent in records of versions without snapshots.</summary>
+    public Lineage? Lineage { get; init; }
+
+    /// <summary>A rollback that has begun: the next start of the daemon completes it.</summary>
+    public RollbackIntent? Rollback { get; init; }
+
+    /// <summary>Paused without a process: only its files are kept.</summary>
+    public bool OnDisk { get; init; }
+
     /// <summary>What the caller sees of a record in a log.</summary>
     public override string ToString() => $"{Name} ({Id}, {State})";
 }
@@ -91,4 +101,5 @@ public sealed record SandboxRecord
 /// <summary>JSON of what the database stores. Unknown members are kept out on purpose: a newer daemon's record is refused by the schema version first.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(SandboxRecord))]
+[JsonSerializable(typeof(SnapshotRecord))]
 internal sealed partial class StateJson : JsonSerializerContext;

@@ -121,7 +121,7 @@ internal static partial class SandboxTimers
             return;
         }
 
-        await new PauseSandbox(host).PauseAsync(sandbox, reason, message).ConfigureAwait(false);
+        await new PauseSandbox(host, new StopSandbox(host, new StartSandbox(host), new EndSandbox(host))).PauseAsync(sandbox, reason: reason, message: message).ConfigureAwait(false);
     }
 
     [LoggerMessage(EventId = 1501, Level = LogLevel.Warning, Message = "asking sandbox {Sandbox} for its last activity failed")]

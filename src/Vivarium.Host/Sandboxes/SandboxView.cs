@@ -43,6 +43,11 @@ internal static class SandboxView
             Shares = r.Shares,
             Ports = r.Ports,
             Capabilities = supervisor?.Capabilities,
+            Turns = r.Lineage is { Turns: > 0 } l ? l.Turns : null,
+            Snapshot = r.Lineage?.Head?.Value,
+            RolledBackUnixMs = r.Lineage?.RolledBackUnixMs,
+            ForkedFrom = r.Lineage?.ForkedFrom?.Value,
+            PausedTo = r.State != SandboxState.Paused ? null : r.OnDisk ? "disk" : "memory",
         };
     }
 

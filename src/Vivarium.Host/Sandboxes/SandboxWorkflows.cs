@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.Host.Snapshots;
 
 namespace Vivarium.Host.Sandboxes;
 
@@ -17,8 +18,14 @@ internal sealed class SandboxWorkflows
         Destroy = new DestroySandbox(host);
         Create = new CreateSandbox(host, this);
         Stop = new StopSandbox(host, Start, End);
-        Pause = new PauseSandbox(host);
         Ports = new SandboxPublishing(host);
+        Pause = new PauseSandbox(host, Stop);
+        var store = new SnapshotStore(host);
+        Snapshot = new TakeSnapshot(host, store);
+        Snapshots = new KeepSnapshots(host, store);
+        Compare = new CompareSnapshots(host, store, Snapshot);
+        RollBack = new RollBackSandbox(host, store, Start, End);
+        Fork = new ForkSandbox(host, store, Snapshot, this);
     }
 
     public StartSandbox Start { get; }
@@ -34,6 +41,16 @@ internal sealed class SandboxWorkflows
     public PauseSandbox Pause { get; }
 
     public SandboxPublishing Ports { get; }
+
+    public TakeSnapshot Snapshot { get; }
+
+    public KeepSnapshots Snapshots { get; }
+
+    public CompareSnapshots Compare { get; }
+
+    public RollBackSandbox RollBack { get; }
+
+    public ForkSandbox Fork { get; }
 
     /// <summary>A sandbox with its actor running.</summary>
     public Sandbox Make(SandboxRecord record) => new(record, DestroyAsync, CollectAsync, logger);

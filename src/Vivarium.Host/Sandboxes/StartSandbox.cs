@@ -21,7 +21,7 @@ internal sealed class StartSandbox(HostServices host)
 
     /// <summary>Starts and attaches; the record is published as running. On failure nothing is left but what the caller made before.</summary>
     public async Task RunAsync(
-        Sandbox sandbox, EngineChoice engine, IReadOnlyList<InjectSecretPayload>? secrets, Operation? progress, CancellationToken cancellationToken)
+        Sandbox sandbox, EngineChoice engine, IReadOnlyList<InjectSecretPayload>? secrets, Operation? progress, CancellationToken cancellationToken, string? newMachineId = null)
     {
         var record = sandbox.Record;
         Directory.CreateDirectory(host.Paths.SandboxLogs(record.Id));
@@ -31,7 +31,7 @@ internal sealed class StartSandbox(HostServices host)
         {
             var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
             var root = volumes.PathOf(VolumeKind.Sandbox, record.Id.Value);
-            var specification = Specification(record, engine, root) with { IdRange = ids.For(record, engine, root) };
+            var specification = Specification(record, engine, root) with { IdRange = ids.For(record, engine, root), NewMachineId = newMachineId };
             link = await host.Launcher.LaunchAsync(record.Id, specification, cancellationToken).ConfigureAwait(false);
             progress?.Report("boot", null, $"booting with {engine.Engine}");
             var status = await link.WaitAsync(static s => s.Phase is SupervisorPhase.Running or SupervisorPhase.Failed or SupervisorPhase.Stopped, BootTime, cancellationToken).ConfigureAwait(false);
@@ -60,6 +60,8 @@ internal sealed class StartSandbox(HostServices host)
                 Message = null,
                 StartedUnixMs = host.Now,
                 EndedUnixMs = null,
+                OnDisk = false,
+                Rollback = null,
                 BootId = status.BootId,
             });
         }

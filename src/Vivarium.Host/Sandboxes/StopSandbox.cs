@@ -7,6 +7,8 @@ namespace Vivarium.Host.Sandboxes;
 /// <summary>Ends the processes and keeps the volume; starts it again from there.</summary>
 internal sealed class StopSandbox(HostServices host, StartSandbox start, EndSandbox end)
 {
+    private static readonly TimeSpan DiskTime = TimeSpan.FromSeconds(10);
+
     /// <summary>Stops in order or at once.</summary>
     public Task<SandboxRecord> StopAsync(Sandbox sandbox, StopSandboxParams how) => sandbox.PerformAsync(GateRules.Stop, async token =>
     {
@@ -33,8 +35,36 @@ internal sealed class StopSandbox(HostServices host, StartSandbox start, EndSand
         return sandbox.Record;
     });
 
+    /// <summary>Ends the processes of a sandbox that stays paused with its files alone; runs under the gate.</summary>
+    public async Task ToDiskAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        var deadline = DiskTime;
+        var link = sandbox.RequireLink("pausing");
+        await link.StopAsync(new StopParams { DeadlineMs = (long)deadline.TotalMilliseconds, Reason = "paused" }, cancellationToken).ConfigureAwait(false);
+        sandbox.Attach(null);
+        await host.Remains.RemoveAsync(sandbox.Record.Id, link, deadline + SupervisorRemains.ForcedPatience).ConfigureAwait(false);
+        var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+        await volumes.GenerationAsync(Volumes.VolumeKind.Sandbox, sandbox.Record.Id.Value, flush: true, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Starts the processes of a sandbox that was paused to disk; runs under the gate. It stays paused when that fails.</summary>
+    public async Task FromDiskAsync(Sandbox sandbox, CancellationToken cancellationToken)
+    {
+        var record = sandbox.Record;
+        var engine = await host.Engines.GetAsync(record.Runtime, record.Engine, cancellationToken).ConfigureAwait(false);
+        await host.Remains.RemoveAsync(record.Id, null, SupervisorRemains.NoPatience).ConfigureAwait(false);
+        await start.RunAsync(sandbox, engine, secrets: null, progress: null, cancellationToken).ConfigureAwait(false);
+    }
+
     private async Task HaltAsync(Sandbox sandbox, StopSandboxParams how, CancellationToken cancellationToken)
     {
+        if (sandbox.Record is { State: SandboxState.Paused, OnDisk: true })
+        {
+            sandbox.Publish(sandbox.Record with { OnDisk = false });
+            end.Record(sandbox, new ExitRecord { Phase = SupervisorPhase.Stopped, Reason = how.Force ? "forced" : "requested", UnixMs = host.Now });
+            return;
+        }
+
         var deadline = TimeSpan.FromMilliseconds(Math.Clamp(how.DeadlineMs ?? 10_000, 0, 600_000));
         var link = sandbox.RequireLink("stopping");
         if (!how.Force)

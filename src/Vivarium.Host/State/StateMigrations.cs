@@ -51,6 +51,18 @@ internal static class StateMigrations
             value TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
         """,
+        """
+        -- The volume and the hold stand beside the body so that the data of a record nobody can read is left alone.
+        CREATE TABLE snapshot(
+            id         TEXT    NOT NULL PRIMARY KEY CHECK (length(id) = 20),
+            sandbox_id TEXT    NOT NULL,
+            sequence   INTEGER NOT NULL,
+            volume     TEXT    NOT NULL,
+            held       INTEGER NOT NULL,
+            body       TEXT    NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX snapshot_sandbox ON snapshot(sandbox_id, sequence);
+        """,
     ];
 
     /// <summary>Version this program writes.</summary>

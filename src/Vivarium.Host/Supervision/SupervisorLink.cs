@@ -199,6 +199,12 @@ internal sealed class SupervisorLink : IAsyncDisposable
 
     public Task ResumeAsync(CancellationToken cancellationToken) => AskAsync(client.ResumeAsync, cancellationToken);
 
+    /// <summary>Holds the processes still for a snapshot.</summary>
+    public Task FreezeAsync(FreezeParams how, CancellationToken cancellationToken) => AskAsync(token => client.FreezeAsync(how, token), cancellationToken);
+
+    /// <summary>Ends that.</summary>
+    public Task<ThawReply> ThawAsync(CancellationToken cancellationToken) => AskAsync(client.ThawAsync, cancellationToken);
+
     /// <summary>Asks for an orderly stop; returns as soon as the supervisor took the request or is gone.</summary>
     public Task StopAsync(StopParams how, CancellationToken cancellationToken) => TellAsync(token => client.StopAsync(how, token), TimeSpan.FromMilliseconds(how.DeadlineMs ?? 10_000), cancellationToken);
 

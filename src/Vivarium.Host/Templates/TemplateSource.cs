@@ -2,13 +2,14 @@ using Vivarium.Configuration;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
 using Vivarium.Host.Sandboxes;
+using Vivarium.Host.Snapshots;
 using Vivarium.Templates;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Templates;
 
 /// <summary>The template store on the pool, opened with it; progress of a build becomes progress of the operation that waits for it.</summary>
-internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, VolumePool pool, SandboxCatalog catalog, TimeProvider time) : ITemplateSource
+internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, VolumePool pool, SandboxCatalog catalog, SnapshotCatalog snapshots, TimeProvider time) : ITemplateSource
 {
     private readonly Lock gate = new();
     private ITemplateStore? store;
@@ -61,5 +62,7 @@ internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, Vol
         }
     }
 
-    private int CountReferences(string digest) => catalog.All().Count(s => s.Record.TemplateDigest == digest);
+    /// <summary>Sandboxes, and held snapshots whose sandbox is gone: a fork of one needs the template's settings, and on some stores its data.</summary>
+    private int CountReferences(string digest) => catalog.All().Count(s => s.Record.TemplateDigest == digest)
+        + snapshots.All().Where(s => s.Source.TemplateDigest == digest && !catalog.Contains(s.Sandbox.Value)).Select(static s => s.Sandbox).Distinct().Count();
 }

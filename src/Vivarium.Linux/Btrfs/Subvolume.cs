@@ -9,7 +9,8 @@ namespace Vivarium.Linux.Btrfs;
 /// <param name="ParentId">Tree id of the subvolume it lies in.</param>
 /// <param name="ReadOnly">Whether writes are refused.</param>
 /// <param name="CreationTransaction">Transaction that made it: extents newer than this were written into it.</param>
-public sealed record SubvolumeInfo(ulong Id, ulong ParentId, bool ReadOnly, ulong CreationTransaction);
+/// <param name="Generation">Transaction that last touched it: after a sync it is the same as long as nothing was written and no snapshot of it was made.</param>
+public sealed record SubvolumeInfo(ulong Id, ulong ParentId, bool ReadOnly, ulong CreationTransaction, ulong Generation);
 
 /// <summary>What became of a subvolume.</summary>
 public enum SubvolumeRemoval
@@ -128,7 +129,8 @@ public static class Subvolume
             BinaryPrimitives.ReadUInt64LittleEndian(span),
             BinaryPrimitives.ReadUInt64LittleEndian(span[0x108..]),
             (BinaryPrimitives.ReadUInt64LittleEndian(span[0x120..]) & 1) != 0,
-            BinaryPrimitives.ReadUInt64LittleEndian(span[0x160..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(span[0x160..]),
+            BinaryPrimitives.ReadUInt64LittleEndian(span[0x118..]));
     }
 
     private static SubvolumeInfo? TryInfo(string path)

@@ -14,8 +14,11 @@ internal static class TreeSearch
     /// <summary>Key of an item.</summary>
     internal readonly record struct Item(ulong ObjectId, uint Type, ulong Offset);
 
-    /// <summary>Which keys of which tree; types bound only the first and last object.</summary>
-    internal readonly record struct Range(ulong Tree, ulong FirstObject, ulong LastObject, uint FirstType, uint LastType);
+    /// <summary>
+    /// Which keys of which tree; types bound only the first and last object. With a transaction, only leaves written in it or later are looked at: the kernel
+    /// skips the others without reading them, but an old item in a young leaf is still shown.
+    /// </summary>
+    internal readonly record struct Range(ulong Tree, ulong FirstObject, ulong LastObject, uint FirstType, uint LastType, ulong FirstTransaction = 0);
 
     /// <summary>Takes one item; false ends the search.</summary>
     internal delegate bool Visitor(in Item item, ReadOnlySpan<byte> data);
@@ -84,6 +87,7 @@ internal static class TreeSearch
         BinaryPrimitives.WriteUInt64LittleEndian(key[16..], range.LastObject);
         BinaryPrimitives.WriteUInt64LittleEndian(key[24..], first.Offset);
         BinaryPrimitives.WriteUInt64LittleEndian(key[32..], ulong.MaxValue);
+        BinaryPrimitives.WriteUInt64LittleEndian(key[40..], range.FirstTransaction);
         BinaryPrimitives.WriteUInt64LittleEndian(key[48..], ulong.MaxValue);
         BinaryPrimitives.WriteUInt32LittleEndian(key[56..], first.Type);
         BinaryPrimitives.WriteUInt32LittleEndian(key[60..], range.LastType);

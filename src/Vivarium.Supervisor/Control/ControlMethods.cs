@@ -23,6 +23,9 @@ internal static class ControlMethods
             .Method(SupervisorMethod.ForceStop, json.StopParams, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.ForceStopAsync(cancellation)))
             .Method(SupervisorMethod.Pause, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.PauseAsync(cancellation)))
             .Method(SupervisorMethod.Resume, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.ResumeAsync(cancellation)))
+            .Method(SupervisorMethod.Freeze, json.FreezeParams, json.Empty, (how, call, cancellation) =>
+                Acknowledge(sandbox.Stillness.BeginAsync(how, call.Connection.Ended, cancellation)))
+            .Method(SupervisorMethod.Thaw, json.Empty, json.ThawReply, async (_, _, _) => await sandbox.Stillness.EndAsync().ConfigureAwait(false))
             .Method(SupervisorMethod.Checkpoint, json.Empty, json.Empty, (_, _, _) => throw CannotSaveMemory("checkpoint", sandbox))
             .Method(SupervisorMethod.Restore, json.Empty, json.Empty, (_, _, _) => throw CannotSaveMemory("restore", sandbox))
             .Method(SupervisorMethod.Ticket, json.TicketParams, json.TicketReply, (ticket, _, _) => new ValueTask<TicketReply>(

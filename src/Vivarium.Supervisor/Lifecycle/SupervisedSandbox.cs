@@ -50,6 +50,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         Processes = new LaunchedProcesses(runtime, Board, Activity, spec, log);
         Board.RunningProcesses = () => Processes.Count;
         Ports = new PublishedPorts(new PortConnections(ConnectAsync, Activity, log), log);
+        Stillness = new Stillness(runtime, Board, pausing, () => CachingGuest, log);
         console = new RotatingFile(Path.Combine(spec.LogDirectory, "console.log"), spec.LogMaxBytes);
     }
 
@@ -70,6 +71,9 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
 
     /// <summary>Processes the supervisor itself stays attached to.</summary>
     public LaunchedProcesses Processes { get; }
+
+    /// <summary>Holds it still for snapshots.</summary>
+    public Stillness Stillness { get; }
 
     /// <summary>Completes with the final status when everything is released.</summary>
     public Task<SupervisorStatus> Finished => finished.Task;
@@ -146,11 +150,11 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
 
     /// <summary>Freezes every process of the sandbox.</summary>
     public Task PauseAsync(CancellationToken cancellationToken) =>
-        MoveAsync("pause", SupervisorPhase.Running, SupervisorPhase.Pausing, SupervisorPhase.Paused, runtime.PauseAsync, cancellationToken);
+        MoveAsync("pause", SupervisorPhase.Running, SupervisorPhase.Pausing, SupervisorPhase.Paused, FreezeAsync, cancellationToken);
 
     /// <summary>Lets them go on.</summary>
     public Task ResumeAsync(CancellationToken cancellationToken) =>
-        MoveAsync("resume", SupervisorPhase.Paused, SupervisorPhase.Resuming, SupervisorPhase.Running, runtime.ResumeAsync, cancellationToken);
+        MoveAsync("resume", SupervisorPhase.Paused, SupervisorPhase.Resuming, SupervisorPhase.Running, GoOnAsync, cancellationToken);
 
     /// <summary>Opens a stream to a guest port.</summary>
     public ValueTask<DuplexStream> ConnectAsync(int port, CancellationToken cancellationToken)
@@ -259,6 +263,17 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
             },
             ConfigureDeadline,
             startAborted.Token).ConfigureAwait(false);
+        if (Spec.NewMachineId is { } machineId)
+        {
+            // A copy of another sandbox: whoever talks to both must be able to tell them apart, and their random numbers must differ.
+            await connection.RequestAckAsync(
+                ControlType.Resumed,
+                new ResumedPayload { MachineId = machineId, Entropy = Convert.ToBase64String(RandomNumberGenerator.GetBytes(64)) },
+                GuestJson.Default.ResumedPayload,
+                ConfigureDeadline,
+                startAborted.Token).ConfigureAwait(false);
+        }
+
         Board.Set(SupervisorPhase.Running);
         Ports.Open();
         log.Write("running");
@@ -282,6 +297,38 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
             : exit.Reason is "forced" or "start_failed" ? new RuntimeExit("start_failed", failure, exit.ExitCode)
             : exit;
     }
+
+    /// <summary>A guest that keeps written data to itself writes it out first: a snapshot of the frozen sandbox must hold it, and a machine that goes must not take it along.</summary>
+    private async Task FreezeAsync(CancellationToken cancellationToken)
+    {
+        if (CachingGuest is not { } guest)
+        {
+            await runtime.PauseAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        await guest.RequestAckAsync(ControlType.Quiesce, Stillness.QuiesceDeadline, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await runtime.PauseAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await guest.RequestAckAsync(ControlType.Thaw, null, CancellationToken.None /* it must take commands again */).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task GoOnAsync(CancellationToken cancellationToken)
+    {
+        await runtime.ResumeAsync(cancellationToken).ConfigureAwait(false);
+        if (CachingGuest is { } guest)
+        {
+            await guest.RequestAckAsync(ControlType.Thaw, null, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private ControlClient? CachingGuest => Spec.Runtime is "gvisor" or "vm" ? control : null;
 
     private async Task StopRuntimeAsync(StopMode mode, TimeSpan deadline, CancellationToken cancellationToken)
     {

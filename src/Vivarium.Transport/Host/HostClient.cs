@@ -89,7 +89,29 @@ public sealed class HostClient : IAsyncDisposable
 
     public Task<SandboxInfo> RestartAsync(StopSandboxParams p, CancellationToken ct) => CallAsync(HostMethod.Restart, p, Json.StopSandboxParams, Json.SandboxInfo, ct);
 
-    public Task<SandboxInfo> PauseAsync(string reference, CancellationToken ct) => CallAsync(HostMethod.Pause, Ref(reference), Json.RefParams, Json.SandboxInfo, ct);
+    public Task<SandboxInfo> PauseAsync(string reference, CancellationToken ct) => PauseAsync(new PauseParams { Ref = reference }, ct);
+
+    public Task<SandboxInfo> PauseAsync(PauseParams p, CancellationToken ct) => CallAsync(HostMethod.Pause, p, Json.PauseParams, Json.SandboxInfo, ct);
+
+    public Task<SnapshotInfo> SnapshotAsync(SnapshotParams p, CancellationToken ct) => CallAsync(HostMethod.SnapshotCreate, p, Json.SnapshotParams, Json.SnapshotInfo, ct);
+
+    public Task<SnapshotInfo> CompleteTurnAsync(TurnParams p, CancellationToken ct) => CallAsync(HostMethod.TurnComplete, p, Json.TurnParams, Json.SnapshotInfo, ct);
+
+    public Task<SnapshotList> SnapshotsAsync(SnapshotListParams p, CancellationToken ct) => CallAsync(HostMethod.SnapshotList, p, Json.SnapshotListParams, Json.SnapshotList, ct);
+
+    public Task<SnapshotInfo> SnapshotInfoAsync(SnapshotRefParams p, CancellationToken ct) => CallAsync(HostMethod.SnapshotGet, p, Json.SnapshotRefParams, Json.SnapshotInfo, ct);
+
+    public Task<SnapshotInfo> RenameSnapshotAsync(RenameSnapshotParams p, CancellationToken ct) => CallAsync(HostMethod.SnapshotRename, p, Json.RenameSnapshotParams, Json.SnapshotInfo, ct);
+
+    public Task<SnapshotInfo> HoldSnapshotAsync(HoldSnapshotParams p, CancellationToken ct) => CallAsync(HostMethod.SnapshotHold, p, Json.HoldSnapshotParams, Json.SnapshotInfo, ct);
+
+    public Task DeleteSnapshotAsync(SnapshotRefParams p, CancellationToken ct) => CallAsync(HostMethod.SnapshotDelete, p, Json.SnapshotRefParams, Json.Empty, ct);
+
+    public Task<SandboxInfo> RollBackAsync(RollbackParams p, CancellationToken ct) => CallAsync(HostMethod.Rollback, p, Json.RollbackParams, Json.SandboxInfo, ct);
+
+    public Task<SandboxList> ForkAsync(ForkParams p, CancellationToken ct) => CallAsync(HostMethod.Fork, p, Json.ForkParams, Json.SandboxList, ct);
+
+    public Task<DiffReply> DiffAsync(DiffParams p, CancellationToken ct) => CallAsync(HostMethod.Diff, p, Json.DiffParams, Json.DiffReply, ct);
 
     public Task<SandboxInfo> ResumeAsync(string reference, CancellationToken ct) => CallAsync(HostMethod.Resume, Ref(reference), Json.RefParams, Json.SandboxInfo, ct);
 

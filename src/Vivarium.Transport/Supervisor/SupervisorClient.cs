@@ -168,6 +168,13 @@ public sealed class SupervisorClient : IAsyncDisposable
     public Task<ListenersPayload> ListenersAsync(CancellationToken cancellationToken) =>
         CallAsync(SupervisorMethod.Listeners, SupervisorJson.Default.ListenersPayload, cancellationToken);
 
+    /// <summary><c>freeze</c>.</summary>
+    public Task FreezeAsync(FreezeParams parameters, CancellationToken cancellationToken) =>
+        CallAsync(SupervisorMethod.Freeze, parameters, SupervisorJson.Default.FreezeParams, SupervisorJson.Default.Empty, cancellationToken);
+
+    /// <summary><c>thaw</c>.</summary>
+    public Task<ThawReply> ThawAsync(CancellationToken cancellationToken) => CallAsync(SupervisorMethod.Thaw, SupervisorJson.Default.ThawReply, cancellationToken);
+
     /// <summary><c>events</c>: <see cref="OnEvent"/> is called from now on.</summary>
     public Task SubscribeAsync(CancellationToken cancellationToken) => CallAsync(SupervisorMethod.Events, SupervisorJson.Default.Empty, cancellationToken);
 

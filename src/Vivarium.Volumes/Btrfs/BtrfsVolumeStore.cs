@@ -7,7 +7,7 @@ namespace Vivarium.Volumes.Btrfs;
 /// <summary>
 /// Volumes are subvolumes: a clone is a snapshot (one system call, atomic and durable), a removal one unlink. Nothing here runs a program.
 /// </summary>
-internal sealed class BtrfsVolumeStore : IVolumeStore
+internal sealed partial class BtrfsVolumeStore : IVolumeStore
 {
     /// <summary>Snapshots made at once share one transaction commit, so several threads are faster than one.</summary>
     private const int QuickThreads = 8;

@@ -127,6 +127,33 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
             cancellationToken);
     }
 
+    public Task RollBackAsync(string snapshotKey, string sandboxKey, long? quota, CancellationToken cancellationToken) =>
+        Task.FromException(StoreErrors.SnapshotsNotAvailable());
+
+    public Task<long> GenerationAsync(VolumeKind kind, string key, bool flush, CancellationToken cancellationToken)
+    {
+        var path = layout.PathOf(kind, key);
+        return threads.RunAsync(
+            () =>
+            {
+                if (!Directory.Exists(path))
+                {
+                    throw StoreErrors.NotFound(kind, key);
+                }
+
+                if (flush)
+                {
+                    Try("writing out the volume", () => FileSystemSync.Of(path));
+                }
+
+                return 0L;
+            },
+            cancellationToken);
+    }
+
+    public Task<long?> CompareAsync(VolumeRef from, VolumeRef to, long since, Action<VolumeChange> found, CancellationToken cancellationToken) =>
+        Task.FromException<long?>(StoreErrors.SnapshotsNotAvailable());
+
     public Task<VolumeUsage> UsageAsync(VolumeKind kind, string key, CancellationToken cancellationToken)
     {
         var path = layout.PathOf(kind, key);

@@ -39,7 +39,7 @@ public static class HostMethod
     public const string Start = "sandbox.start";
     /// <summary><see cref="StopSandboxParams"/> → <see cref="SandboxInfo"/>.</summary>
     public const string Restart = "sandbox.restart";
-    /// <summary><see cref="RefParams"/> → <see cref="SandboxInfo"/>.</summary>
+    /// <summary><see cref="PauseParams"/> → <see cref="SandboxInfo"/>.</summary>
     public const string Pause = "sandbox.pause";
     /// <summary><see cref="RefParams"/> → <see cref="SandboxInfo"/>.</summary>
     public const string Resume = "sandbox.resume";
@@ -56,6 +56,28 @@ public static class HostMethod
     public const string UnpublishPort = "port.unpublish";
     /// <summary><see cref="RefParams"/> → <see cref="SandboxPorts"/>: listeners inside and what is published.</summary>
     public const string Ports = "port.list";
+
+    /// <summary><see cref="RollbackParams"/> → <see cref="SandboxInfo"/>.</summary>
+    public const string Rollback = "sandbox.rollback";
+    /// <summary><see cref="ForkParams"/> → <see cref="SandboxList"/>: the forks, when all run.</summary>
+    public const string Fork = "sandbox.fork";
+    /// <summary><see cref="DiffParams"/> → <see cref="DiffReply"/>.</summary>
+    public const string Diff = "sandbox.diff";
+
+    /// <summary><see cref="SnapshotParams"/> → <see cref="SnapshotInfo"/>.</summary>
+    public const string SnapshotCreate = "snapshot.create";
+    /// <summary><see cref="SnapshotListParams"/> → <see cref="SnapshotList"/>.</summary>
+    public const string SnapshotList = "snapshot.list";
+    /// <summary><see cref="SnapshotRefParams"/> → <see cref="SnapshotInfo"/>.</summary>
+    public const string SnapshotGet = "snapshot.get";
+    /// <summary><see cref="RenameSnapshotParams"/> → <see cref="SnapshotInfo"/>.</summary>
+    public const string SnapshotRename = "snapshot.rename";
+    /// <summary><see cref="HoldSnapshotParams"/> → <see cref="SnapshotInfo"/>.</summary>
+    public const string SnapshotHold = "snapshot.hold";
+    /// <summary><see cref="SnapshotRefParams"/> → Empty. Refused while it is held; the snapshots that come from it stay.</summary>
+    public const string SnapshotDelete = "snapshot.delete";
+    /// <summary><see cref="TurnParams"/> → <see cref="SnapshotInfo"/>. Two at once are done one after the other.</summary>
+    public const string TurnComplete = "turn.complete";
 
     /// <summary><see cref="RunParams"/> → <see cref="RunReply"/>: run to the end, output returned.</summary>
     public const string Exec = "process.exec";

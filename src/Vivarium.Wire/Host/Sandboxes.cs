@@ -175,6 +175,21 @@ public sealed record SandboxInfo
 
     /// <summary>What its runtime can do.</summary>
     public RuntimeCapabilities? Capabilities { get; init; }
+
+    /// <summary>Turns completed; absent before the first.</summary>
+    public int? Turns { get; init; }
+
+    /// <summary>Id of the snapshot it comes from now; absent before the first.</summary>
+    public string? Snapshot { get; init; }
+
+    /// <summary>When it was last rolled back: processes that ran before then were ended by it.</summary>
+    public long? RolledBackUnixMs { get; init; }
+
+    /// <summary>Id of the sandbox it was forked from.</summary>
+    public string? ForkedFrom { get; init; }
+
+    /// <summary>For paused ones, where its processes are: <c>memory</c>, or <c>disk</c> when only the files are kept.</summary>
+    public string? PausedTo { get; init; }
 }
 
 /// <summary>A sandbox by name, id, external id or unambiguous prefix of name or id; also a template by name or digest.</summary>

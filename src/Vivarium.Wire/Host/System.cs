@@ -193,4 +193,7 @@ public sealed record HostEvent
 
     /// <summary>For people.</summary>
     public string? Message { get; init; }
+
+    /// <summary>The snapshot of <c>snapshot.created</c> and <c>turn.completed</c>, with what changed.</summary>
+    public SnapshotInfo? Snapshot { get; init; }
 }

@@ -16,6 +16,8 @@ namespace Vivarium.Wire.Supervisor;
 [JsonSerializable(typeof(LaunchParams))]
 [JsonSerializable(typeof(LaunchReply))]
 [JsonSerializable(typeof(SecretsParams))]
+[JsonSerializable(typeof(FreezeParams))]
+[JsonSerializable(typeof(ThawReply))]
 [JsonSerializable(typeof(SandboxUsage))]
 [JsonSerializable(typeof(SupervisorEvent))]
 [JsonSerializable(typeof(OneShotRequest))]

@@ -46,6 +46,12 @@ public static class SupervisorMethod
     /// <summary>() → ListenersPayload.</summary>
     public const string Listeners = "listeners";
 
+    /// <summary><see cref="FreezeParams"/> → Empty: holds the processes still for the moment of a snapshot, without a change of phase.</summary>
+    public const string Freeze = "freeze";
+
+    /// <summary>() → <see cref="ThawReply"/>: the end of <c>freeze</c>.</summary>
+    public const string Thaw = "thaw";
+
     /// <summary>Subscribes this connection: every phase change and process end arrives as a notification <c>event</c> (<see cref="SupervisorEvent"/>).</summary>
     public const string Events = "events";
 
@@ -157,6 +163,25 @@ public sealed record StopParams
 
     /// <summary>Why, for logs and the recorded reason.</summary>
     public string? Reason { get; init; }
+}
+
+/// <summary>
+/// Parameters of <c>freeze</c>. The sandbox goes on by itself when the time is over or the connection that asked ends, so that nobody who dies in between leaves it standing.
+/// </summary>
+public sealed record FreezeParams
+{
+    /// <summary>Longest time in milliseconds, 1 to 60 000; default 10 000.</summary>
+    public long? HoldMs { get; init; }
+}
+
+/// <summary>Answer to <c>thaw</c>.</summary>
+public sealed record ThawReply
+{
+    /// <summary>How long the processes stood still, microseconds; 0 when they were paused anyway.</summary>
+    public required long PausedUs { get; init; }
+
+    /// <summary>False when the hold had ended by itself before: what was made meanwhile is not from one instant.</summary>
+    public required bool Held { get; init; }
 }
 
 /// <summary>Parameters of <c>ticket</c>.</summary>

@@ -63,6 +63,12 @@ public sealed record SupervisorSpec
     /// <summary>Host name; default: the name.</summary>
     public string? Hostname { get; init; }
 
+    /// <summary>
+    /// Machine id, 32 hex digits, for a sandbox whose volume is another's copy: the guest takes it and fresh randomness with <c>resumed</c> before it counts as running. Absent = keeps
+    /// what the volume says.
+    /// </summary>
+    public string? NewMachineId { get; init; }
+
     /// <summary>First host id and size of the sandbox's own id range for its user namespace; absent = no user namespace.</summary>
     public IdRange? IdRange { get; init; }
 

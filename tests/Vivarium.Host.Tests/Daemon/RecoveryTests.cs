@@ -241,7 +241,7 @@ public sealed class RecoveryTests
         SetVersion(daemon, 99);
         Assert.Equal(125, (await daemon.Spawn().Exited.WaitAsync(TimeSpan.FromSeconds(20))).Code);
         Assert.Contains("newer Vivarium", daemon.Log, StringComparison.Ordinal);
-        SetVersion(daemon, 1);
+        SetVersion(daemon, Vivarium.Host.State.StateMigrations.Current);
     }
 
     private static void SetVersion(TestDaemon daemon, int version)

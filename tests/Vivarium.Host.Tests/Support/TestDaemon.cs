@@ -63,7 +63,7 @@ internal sealed class TestDaemon : IAsyncDisposable
         {
             FileName = Path.Combine(programs, "vivd", "vivd"),
             Argv = ["vivd", "run"],
-            Env =
+            Env = Merged(
             [
                 "PATH=" + SpawnOptions.DefaultPath,
                 "DOTNET_ROOT=" + (Environment.GetEnvironmentVariable("DOTNET_ROOT") ?? Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../.."))),
@@ -77,12 +77,14 @@ internal sealed class TestDaemon : IAsyncDisposable
                 "VIVARIUM_DEFAULTS_TEMPLATE=tiny",
                 "VIVARIUM_DEFAULTS_RUNTIME=container",
                 "VIVARIUM_DAEMON_LOG_LEVEL=debug",
-                .. settings,
-            ],
+            ]),
             Fds = [new FdMapping((int)(stderr ?? log).DangerousGetHandle(), 2)],
             NewSession = true,
         });
     }
+
+    /// <summary>The test's own settings take the place of the usual ones.</summary>
+    private string[] Merged(string[] usual) => [.. usual.Where(u => !settings.Any(s => s.Split('=')[0] == u.Split('=')[0])), .. settings];
 
     /// <summary>Starts the daemon (again) and returns when it answers.</summary>
     public async Task StartAgainAsync()
@@ -167,7 +169,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     public string Leftovers()
     {
         var left = Directory.EnumerateDirectories(Runtime).Where(static d => Path.GetFileName(d).Length == 20)
-            .Concat(Below("sandboxes")).Concat(Below("pool/sandboxes")).Concat(Cgroups());
+            .Concat(Below("sandboxes")).Concat(Below("pool/sandboxes")).Concat(Below("pool/snapshots")).Concat(Cgroups());
         return string.Join('\n', left);
     }
 
@@ -179,8 +181,19 @@ internal sealed class TestDaemon : IAsyncDisposable
         }
 
         await DestroyAllAsync();
+        await DropHeldAsync();
         await EmptyAsync();
-        Assert.Equal(0, await StopAsync());
+        if (File.Exists(Path.Combine(State, "pool.img")))
+        {
+            await using var client = await ConnectAsync();
+            await client.ShutdownAsync(new ShutdownParams { Unmount = true }, CancellationToken.None);
+            Assert.Equal(0, (await process.Exited.WaitAsync(StartTime)).Code);
+        }
+        else
+        {
+            Assert.Equal(0, await StopAsync());
+        }
+
         foreach (var cgroup in Cgroups("supervisors").Concat(Cgroups(string.Empty)))
         {
             // The kernel lets go of an ended process's cgroup a moment after the process has been collected.
@@ -189,6 +202,16 @@ internal sealed class TestDaemon : IAsyncDisposable
 
         await leaks.AssertNothingNewAsync();
         Directory.Delete(Root, recursive: true);
+    }
+
+    /// <summary>Held snapshots outlive their sandbox; here nothing may.</summary>
+    private async Task DropHeldAsync()
+    {
+        await using var client = await ConnectAsync();
+        foreach (var held in (await client.SnapshotsAsync(new SnapshotListParams(), CancellationToken.None)).Snapshots)
+        {
+            await client.HoldSnapshotAsync(new HoldSnapshotParams { Snapshot = held.Id, Held = false }, CancellationToken.None);
+        }
     }
 
     private static bool Removed(string cgroup)

@@ -4,7 +4,7 @@ using Vivarium.Wire.Errors;
 namespace Vivarium.Storage.Tests.Volumes;
 
 /// <summary>What every store promises; run against each of them.</summary>
-public abstract class StoreConformance(string name) : IAsyncLifetime
+public abstract partial class StoreConformance(string name) : IAsyncLifetime
 {
     private StoreFixture? fixture;
 

@@ -1,0 +1,247 @@
+using Microsoft.Extensions.Logging;
+using Vivarium.Host.Naming;
+using Vivarium.Host.Sandboxes;
+using Vivarium.Volumes;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Host;
+using Vivarium.Wire.Supervisor;
+
+namespace Vivarium.Host.Snapshots;
+
+/// <summary>Takes snapshots and closes turns.</summary>
+internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore store)
+{
+    /// <summary>A hold is ended by the daemon at once; this is how long the sandbox stands still when the daemon dies in between and its connection stays.</summary>
+    private const long HoldMs = 30_000;
+
+    private readonly ILogger logger = host.Loggers.CreateLogger<TakeSnapshot>();
+    private readonly SnapshotPoints points = new(host.Snapshots);
+
+    /// <summary>Takes a named snapshot.</summary>
+    public Task<SnapshotRecord> NamedAsync(Sandbox sandbox, SnapshotParams p)
+    {
+        if (p.Name is not null)
+        {
+            SnapshotNames.Check(p.Name);
+        }
+
+        SnapshotNames.CheckTexts(null, p.Message);
+        NameRules.CheckLabels(p.Labels ?? new Dictionary<string, string>());
+        return sandbox.PerformAsync(GateRules.Snapshot, token =>
+        {
+            var taken = host.Snapshots.Of(sandbox.Record.Id);
+            if (p.Name is not null && taken.Any(s => s.Name == p.Name))
+            {
+                throw new VivariumException(
+                    ErrorCode.AlreadyExists, $"taking a snapshot of sandbox {sandbox.Record.Name}: it has one called '{p.Name}'", "Choose another name, or rename or remove that one.", "name_taken");
+            }
+
+            var name = p.Name ?? NameGenerator.Next(n => taken.Any(s => s.Name == n));
+            return TakeAsync(sandbox, new Wanted(SnapshotKind.Named, name) { Message = p.Message, Labels = p.Labels, Held = p.Hold }, token);
+        });
+    }
+
+    /// <summary>Closes a turn. Two at once are done one after the other; other operations are refused meanwhile, as always.</summary>
+    public async Task<SnapshotRecord> TurnAsync(Sandbox sandbox, TurnParams p)
+    {
+        SnapshotNames.CheckTexts(p.Label, p.Message);
+        NameRules.CheckLabels(p.Labels ?? new Dictionary<string, string>());
+        await sandbox.Turning.WaitAsync(CancellationToken.None /* bounded by the turn before */).ConfigureAwait(false);
+        try
+        {
+            return await sandbox.PerformAsync(GateRules.Turn, token =>
+            {
+                var number = (sandbox.Record.Lineage?.Turns ?? 0) + 1;
+                return TakeAsync(sandbox, new Wanted(SnapshotKind.Turn, SnapshotNames.OfTurn(number)) { Turn = number, Label = p.Label, Message = p.Message, Labels = p.Labels }, token);
+            }).ConfigureAwait(false);
+        }
+        finally
+        {
+            sandbox.Turning.Release();
+        }
+    }
+
+    /// <summary>Makes a copy of the volume as it is at one instant, and says how long the sandbox stood still for it. The caller has pinned the key.</summary>
+    public async Task<long?> CopyAsync(IVolumeStore volumes, Sandbox sandbox, string key, CancellationToken cancellationToken)
+    {
+        var record = sandbox.Record;
+        if (sandbox.Link is not { IsOver: false } link || record.State != SandboxState.Running)
+        {
+            await volumes.CloneAsync(VolumeKind.Sandbox, record.Id.Value, VolumeKind.Snapshot, key, cancellationToken).ConfigureAwait(false);
+            return null;
+        }
+
+        if (WritesThrough(record))
+        {
+            // What is dirty goes to disk while everything still runs, so that little is left for the moment it stands still.
+            await volumes.GenerationAsync(VolumeKind.Sandbox, record.Id.Value, flush: true, cancellationToken).ConfigureAwait(false);
+        }
+
+        var thawed = default(ThawReply);
+        try
+        {
+            await link.FreezeAsync(new FreezeParams { HoldMs = HoldMs }, cancellationToken).ConfigureAwait(false);
+
+            // Seen through once begun: the sandbox stands still, and a volume must not appear after its caller has given up.
+            await volumes.CloneAsync(VolumeKind.Sandbox, record.Id.Value, VolumeKind.Snapshot, key, CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            thawed = await ThawAsync(sandbox, link).ConfigureAwait(false);
+        }
+
+        return thawed is { Held: true } ? thawed.PausedUs : null;
+    }
+
+    private async Task<SnapshotRecord> TakeAsync(Sandbox sandbox, Wanted wanted, CancellationToken cancellationToken)
+    {
+        var before = sandbox.Record;
+        var what = $"taking a snapshot of sandbox {before.Name}";
+        var volumes = await store.RequireAsync(what, cancellationToken).ConfigureAwait(false);
+        await store.RequireRoomAsync(volumes, what, cancellationToken).ConfigureAwait(false);
+        var lineage = before.Lineage ?? new Lineage();
+        var head = host.Snapshots.Find(lineage.Head);
+        var id = SnapshotId.New();
+        if (wanted.Turn is not null && head is not null && await IsUnchangedAsync(volumes, before, cancellationToken).ConfigureAwait(false))
+        {
+            return await RecordAsync(sandbox, wanted, Shared(id, wanted, head, before, null), lineage with { Head = id }).ConfigureAwait(false);
+        }
+
+        using var pin = host.Snapshots.Pin(id.Value);
+        try
+        {
+            var paused = await CopyAsync(volumes, sandbox, id.Value, cancellationToken).ConfigureAwait(false);
+            var generation = await volumes.GenerationAsync(VolumeKind.Snapshot, id.Value, flush: false, cancellationToken).ConfigureAwait(false);
+            ChangeList? changes = null;
+            long? written = null;
+            if (points.Base(before) is { } since && volumes.Exists(since.Volume.Kind, since.Volume.Key))
+            {
+                (changes, written) = await SnapshotStore.CompareAsync(volumes, since, points.Now(before, id.Value), ChangeList.Named, cancellationToken).ConfigureAwait(false);
+            }
+
+            if (wanted.Turn is not null && head is not null && changes is { Count: 0 })
+            {
+                // Something was done and undone, or only read: what is there is what was there.
+                pin.Dispose();
+                _ = store.ReleaseAsync(id.Value);
+                return await RecordAsync(sandbox, wanted, Shared(id, wanted, head, before, paused), lineage with { Head = id, CleanGeneration = generation }).ConfigureAwait(false);
+            }
+
+            var record = new SnapshotRecord
+            {
+                Id = id,
+                Sequence = NextSequence(before.Id),
+                Parent = lineage.Head,
+                Kind = wanted.Kind,
+                Name = wanted.Name,
+                Turn = wanted.Turn,
+                Label = wanted.Label,
+                Message = wanted.Message,
+                CreatedUnixMs = host.Now,
+                Volume = id.Value,
+                Generation = generation,
+                BytesUnique = written,
+                Held = wanted.Held,
+                Changes = changes?.Summary(),
+                PausedUs = paused,
+                Labels = wanted.Labels,
+                Source = Kept(before),
+            };
+            return await RecordAsync(sandbox, wanted, record, lineage with { Head = id, CleanGeneration = generation }).ConfigureAwait(false);
+        }
+        catch
+        {
+            pin.Dispose();
+            await store.ReleaseAsync(id.Value).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<SnapshotRecord> RecordAsync(Sandbox sandbox, Wanted wanted, SnapshotRecord record, Lineage lineage)
+    {
+        var next = sandbox.Record with { Lineage = lineage with { Turns = wanted.Turn ?? lineage.Turns } };
+        var doomed = store.TooMany(next, wanted.Kind);
+        var (moved, _) = store.Without(doomed, null);
+        if (record.Parent is { } parent && doomed.FirstOrDefault(d => d.Id == parent) is { } gone)
+        {
+            record = record with { Parent = gone.Parent };
+        }
+
+        await store.ChangeAsync(sandbox, next, [.. moved, record], doomed).ConfigureAwait(false);
+        host.Events.Publish(wanted.Turn is null ? "snapshot.created" : "turn.completed", next, record.Name, Sentence(record), SnapshotView.Of(record, next));
+        foreach (var pruned in doomed)
+        {
+            host.Events.Publish("snapshot.removed", next, "pruned", pruned.Name);
+        }
+
+        return record;
+    }
+
+    private SnapshotRecord Shared(SnapshotId id, Wanted wanted, SnapshotRecord head, SandboxRecord sandbox, long? paused) => new()
+    {
+        Id = id,
+        Sequence = NextSequence(sandbox.Id),
+        Parent = head.Id,
+        Kind = wanted.Kind,
+        Name = wanted.Name,
+        Turn = wanted.Turn,
+        Label = wanted.Label,
+        Message = wanted.Message,
+        CreatedUnixMs = host.Now,
+        Volume = head.Volume,
+        Generation = head.Generation,
+        BytesUnique = 0,
+        HasMemory = false,
+        Held = wanted.Held,
+        Changes = new ChangeSummary { Added = 0, Changed = 0, Removed = 0 },
+        PausedUs = paused,
+        Labels = wanted.Labels,
+        Source = Kept(sandbox),
+    };
+
+    /// <summary>Whether the host sees at once what the sandbox writes: a guest that keeps data to itself has to be asked first.</summary>
+    private static bool WritesThrough(SandboxRecord record) => record.Runtime is "container" or "direct";
+
+    private static async Task<bool> IsUnchangedAsync(IVolumeStore volumes, SandboxRecord record, CancellationToken cancellationToken) =>
+        record.Lineage is { CleanGeneration: > 0 } && WritesThrough(record)
+        && await volumes.GenerationAsync(VolumeKind.Sandbox, record.Id.Value, flush: true, cancellationToken).ConfigureAwait(false) == record.Lineage!.CleanGeneration;
+
+    private async Task<ThawReply?> ThawAsync(Sandbox sandbox, Supervision.SupervisorLink link)
+    {
+        try
+        {
+            // Whoever gave up: it must go on.
+            return await link.ThawAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (VivariumException e)
+        {
+            LogThawFailed(e, sandbox.Record.Id.Value);
+            return null;
+        }
+    }
+
+    private long NextSequence(SandboxId sandbox) => host.Snapshots.Of(sandbox) is { Count: > 0 } own ? own[^1].Sequence + 1 : 1;
+
+    /// <summary>What a record remembers of its sandbox: all but what is of the moment.</summary>
+    private static SandboxRecord Kept(SandboxRecord record) => record with { Reason = null, Message = null, Rollback = null, BootId = null };
+
+    private static string Sentence(SnapshotRecord record) => record.Changes is { } c
+        ? $"{c.Added} added, {c.Changed} changed, {c.Removed} removed"
+        : "the first point that is known";
+
+    private sealed record Wanted(string Kind, string Name)
+    {
+        public int? Turn { get; init; }
+
+        public string? Label { get; init; }
+
+        public string? Message { get; init; }
+
+        public IReadOnlyDictionary<string, string>? Labels { get; init; }
+
+        public bool Held { get; init; }
+    }
+
+    [LoggerMessage(EventId = 1811, Level = LogLevel.Warning, Message = "letting sandbox {SandboxId} go on after a snapshot failed; its supervisor does it when its time is over")]
+    private partial void LogThawFailed(Exception exception, string sandboxId);
+}
