@@ -197,6 +197,9 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
             Message = null,
             Hostname = null,
             Labels = labels.Count == 0 ? null : labels,
+
+            // The source's host ports are taken: each fork gets free ones.
+            Ports = like.Ports is null ? null : [.. like.Ports.Select(static port => port with { HostPort = 0 })],
             IdSlot = slot,
             CreatedUnixMs = host.Now,
             StartedUnixMs = null,
