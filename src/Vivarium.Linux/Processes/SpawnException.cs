@@ -48,7 +48,7 @@ public enum SpawnStep
     /// <summary>setsid.</summary>
     Session,
 
-    /// <summary>Writing to cgroup.procs.</summary>
+    /// <summary>Writing to tasks or cgroup.procs of a cgroup.</summary>
     Cgroup,
 
     /// <summary>Writing oom_score_adj.</summary>

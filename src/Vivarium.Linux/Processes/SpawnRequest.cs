@@ -15,7 +15,7 @@ internal unsafe partial struct SpawnRequest
     private byte** envp;
     private byte* cwd;
     private int* fds;
-    private byte** cgroupProcs;
+    private byte** cgroups;
     private ulong* limits;
     private uint* groups;
     private ulong dropCapabilities;
@@ -86,7 +86,7 @@ internal unsafe partial struct SpawnRequest
             firstFreeFd = Math.Max(firstFreeFd, options.Fds[i].Target + 1);
         }
 
-        cgroupProcs = arena.Texts([.. (options.CgroupDirectories ?? []).Select(d => Path.Combine(d, "cgroup.procs"))]);
+        cgroups = arena.Texts(options.CgroupDirectories ?? []);
 
         limitCount = options.Limits?.Count ?? 0;
         limits = arena.Array<ulong>(limitCount * 3);

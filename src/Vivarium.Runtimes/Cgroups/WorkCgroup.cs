@@ -5,7 +5,7 @@ namespace Vivarium.Runtimes.Cgroups;
 
 /// <summary>
 /// The cgroup of everything the agent starts, below the sandbox's own: it has the sandbox's process and memory limits, and the sandbox as a whole a
-/// little more, so that a fork bomb or a memory hog cannot take the agent with it. Inside, the agent sees of it only the two <c>cgroup.procs</c> files:
+/// little more, so that a fork bomb or a memory hog cannot take the agent with it. Inside, the agent sees of it only the two <c>tasks</c> files:
 /// whoever writes there joins, and nobody can leave.
 /// </summary>
 /// <remarks>Version 1 hierarchies only: version 2 allows no processes beside child cgroups, and engines own the placement there.</remarks>
@@ -22,6 +22,9 @@ internal static class WorkCgroup
 
     /// <summary>Its name below the sandbox's cgroup.</summary>
     public const string Name = "work";
+
+    /// <summary>The file one joins by: it moves the single thread of a process about to be executed, without the machine-wide lock <c>cgroup.procs</c> takes.</summary>
+    public const string JoinFile = "tasks";
 
     private static readonly string[] Controllers = ["pids", "memory"];
 

@@ -111,7 +111,7 @@ internal static class OciBundle
         ];
         foreach (var (controller, directory) in placement.WorkCgroups)
         {
-            mounts.Add(new($"{WorkDirectory}/{controller}/cgroup.procs", "bind", $"{directory}/cgroup.procs", ["bind", "rw", "nosuid", "nodev", "noexec"]));
+            mounts.Add(new($"{WorkDirectory}/{controller}/{WorkCgroup.JoinFile}", "bind", $"{directory}/{WorkCgroup.JoinFile}", ["bind", "rw", "nosuid", "nodev", "noexec"]));
         }
 
         if (engine.HidesEmptyTmp && Directory.Exists(placement.RootPath + "/tmp"))
