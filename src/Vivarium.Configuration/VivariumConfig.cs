@@ -23,6 +23,9 @@ public sealed record VivariumConfig
     /// <summary><c>[pool]</c>.</summary>
     public PoolConfig Pool { get; init; } = new();
 
+    /// <summary><c>[warm_pool]</c>.</summary>
+    public WarmPoolConfig WarmPool { get; init; } = new();
+
     /// <summary><c>[logs]</c>.</summary>
     public LogsConfig Logs { get; init; } = new();
 

@@ -40,7 +40,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         Access = new SandboxAccess(services, Workflows);
         Runs = new ProcessRuns(Access, services.Metrics);
         Logs = new ProcessLogs(services);
-        Reports = new Reports(services);
+        Reports = new Reports(services, Workflows.Warm);
         Doctor = new Doctor(services);
         Gauges = new HostGauges(services);
     }
@@ -114,6 +114,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         {
             await Services.Operations.StopAsync(cancellationToken).ConfigureAwait(false);
             await recovery.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Workflows.Warm.StopAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -137,6 +138,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 "pool_busy");
         }
 
+        await Workflows.Warm.StopAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         var store = await Services.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
         await store.UnmountAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -145,6 +147,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Services.Alarms.DisposeAsync().ConfigureAwait(false);
+        await Workflows.Warm.DisposeAsync().ConfigureAwait(false);
         foreach (var sandbox in Services.Catalog.All())
         {
             if (sandbox.Link is { } link)
@@ -216,7 +219,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         {
             await Task.WhenAll(settling).ConfigureAwait(false);
             LogSettled(settling.Count);
-            await new ReclaimOrphans(Services, quarantined).RunAsync(stopping.Token).ConfigureAwait(false);
+            await new ReclaimOrphans(Services, Workflows, quarantined).RunAsync(stopping.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
@@ -226,6 +229,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
         {
             LogRecoveryFailed(e);
         }
+
+        Workflows.Warm.Start();
     }
 
     [LoggerMessage(EventId = 1001, Level = LogLevel.Information, Message = "{Count} sandboxes settled")]

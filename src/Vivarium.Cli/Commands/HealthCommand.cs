@@ -30,6 +30,15 @@ internal sealed class HealthCommand : Verb
             {
                 call.Output.Line($"  {Style.Safe(condition.Name)} ({condition.Severity}, since {Humanize.Since(condition.SinceUnixMs, call.Clock)}): {Style.Safe(condition.Message)}");
             }
+
+            if (health.WarmPool is { Shapes.Count: > 0 } warm)
+            {
+                call.Output.Line($"  warm pool: {warm.Ready} of at most {warm.Max} ready, {warm.Taken} taken{(warm.Held is { } why ? $"; held back: {Style.Safe(why)}" : "")}");
+                foreach (var shape in warm.Shapes)
+                {
+                    call.Output.Line($"    {Style.Safe(shape.Template)} {Style.Safe(shape.Runtime)}, {shape.Cpus} CPUs, {Humanize.Bytes(shape.MemoryBytes)}: {shape.Ready} of {shape.Wanted}");
+                }
+            }
         }
 
         return health.Status == "healthy" ? 0 : 1;

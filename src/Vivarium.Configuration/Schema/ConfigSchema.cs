@@ -83,6 +83,17 @@ internal static class ConfigSchema
         new("pool", "path", new TextType(ConfigChecks.OptionalPath), "Directory of the pool; empty: below the state directory.",
             c => c.Pool.Path, (c, v) => c with { Pool = c.Pool with { Path = (string)v! } }),
 
+        new("warm_pool", "enabled", new FlagType(), "Whether ready sandboxes are kept for shapes lately used.",
+            c => c.WarmPool.Enabled, (c, v) => c with { WarmPool = c.WarmPool with { Enabled = (bool)v! } }),
+        new("warm_pool", "per_shape", new IntegerType(1, 64), "Ready sandboxes of each shape: template, runtime, CPUs, memory, processes.",
+            c => c.WarmPool.PerShape, (c, v) => c with { WarmPool = c.WarmPool with { PerShape = (int)v! } }),
+        new("warm_pool", "max", new IntegerType(1, 1000), "Ready sandboxes in all.",
+            c => c.WarmPool.Max, (c, v) => c with { WarmPool = c.WarmPool with { Max = (int)v! } }),
+        new("warm_pool", "keep", new DurationType(), "How long after its last use a shape is kept ready.",
+            c => c.WarmPool.Keep, (c, v) => c with { WarmPool = c.WarmPool with { Keep = (TimeSpan?)v ?? TimeSpan.FromDays(3650) } }),
+        new("warm_pool", "min_free_memory", new SizeType(new ByteSize(0), MaxSize), "Available memory of the machine below which no ready sandboxes are kept.",
+            c => c.WarmPool.MinFreeMemory, (c, v) => c with { WarmPool = c.WarmPool with { MinFreeMemory = (ByteSize)v! } }),
+
         new("logs", "max_bytes", new SizeType(new ByteSize(64 << 10), ByteSize.FromGiB(1)), "Size at which a console or process log rotates.",
             c => c.Logs.MaxBytes, (c, v) => c with { Logs = c.Logs with { MaxBytes = (ByteSize)v! } }),
 

@@ -1,5 +1,6 @@
 using Vivarium.Host.Operations;
 using Vivarium.Host.Sandboxes;
+using Vivarium.Linux.Sockets;
 using Vivarium.Transport.JsonRpc;
 using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
@@ -14,7 +15,7 @@ internal sealed partial class ApiMethods
 
     private void AddSandboxes(JsonRpcDispatcher dispatcher) => dispatcher
         .Method(HostMethod.Create, HostJson.Default.CreateParams, HostJson.Default.SandboxInfo, CreateAsync)
-        .Method(HostMethod.BeginCreate, HostJson.Default.CreateParams, HostJson.Default.BeginReply, (p, _, _) => new(new BeginReply { OperationId = Workflows.Create.Begin(p).Id }))
+        .Method(HostMethod.BeginCreate, HostJson.Default.CreateParams, HostJson.Default.BeginReply, (p, call, _) => new(new BeginReply { OperationId = Workflows.Create.Begin(p, CallerPid(call)).Id }))
         .Method(HostMethod.List, HostJson.Default.ListParams, HostJson.Default.SandboxList, (p, _, _) => new(List(p)))
         .Method(HostMethod.Get, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, _, _) => new(SandboxView.Of(host.Services.Catalog.Get(p.Ref))))
         .Method(HostMethod.Destroy, HostJson.Default.DestroyParams, HostJson.Default.Empty, async (p, _, token) =>
@@ -43,11 +44,13 @@ internal sealed partial class ApiMethods
 
     private async ValueTask<SandboxInfo> CreateAsync(CreateParams p, JsonRpcCall call, CancellationToken cancellationToken)
     {
-        var operation = Workflows.Create.Begin(p);
+        var operation = Workflows.Create.Begin(p, CallerPid(call));
         await WaitAsync(operation, call, cancellationToken).ConfigureAwait(false);
         var record = await operation.Result.ConfigureAwait(false);
         return host.Services.Catalog.Find(record.Id.Value) is { } sandbox ? SandboxView.Of(sandbox) : SandboxView.Of(record);
     }
+
+    private static int CallerPid(JsonRpcCall call) => call.Connection.State is PeerCredentials peer ? peer.Pid : 0;
 
     private SandboxList List(ListParams p) => new()
     {

@@ -94,7 +94,7 @@ internal sealed partial class ApiListener(Socket socket, JsonRpcDispatcher dispa
                     await oneShot.ServeAsync(lines, silence.Token).ConfigureAwait(false);
                     break;
                 case OpeningKind.JsonRpc or OpeningKind.Connect:
-                    await using (var connection = new JsonRpcConnection(lines, dispatcher, options))
+                    await using (var connection = new JsonRpcConnection(lines, dispatcher, options) { State = PeerCredentials.Of(stream.Socket) })
                     {
                         await connection.RunAsync(CancellationToken.None).ConfigureAwait(false);
                     }

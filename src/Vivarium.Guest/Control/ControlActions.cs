@@ -145,6 +145,7 @@ internal sealed class ControlActions(GuestContext context, Action<string> shutdo
             DefaultCwd = payload.DefaultCwd ?? context.Settings.DefaultCwd,
         };
         MachineIdentity.Apply(context, payload.Hostname, payload.Nameservers, payload.UnixTimeMs);
+        context.Processes.ForgetEnded();
         Lifecycle.Enter("ready", "configured");
         return Task.CompletedTask;
     }

@@ -119,6 +119,20 @@ internal sealed class ProcessTable
         }
     }
 
+    /// <summary>Forgets all that ended: what ran before the sandbox was somebody's is nobody's business.</summary>
+    public void ForgetEnded()
+    {
+        lock (_gate)
+        {
+            while (_ended.TryDequeue(out var process))
+            {
+                Drop(process);
+            }
+
+            _endedOutput = 0;
+        }
+    }
+
     private void OnExited(ManagedProcess process)
     {
         lock (_gate)
@@ -132,22 +146,27 @@ internal sealed class ProcessTable
         Exited?.Invoke(process);
     }
 
+    private void Drop(ManagedProcess ended)
+    {
+        ended.Output.Shrink(0);
+        if (_byPid.GetValueOrDefault(ended.Pid) == ended)
+        {
+            _byPid.Remove(ended.Pid);
+        }
+
+        if (ended.Tag is { } tag && _byTag.GetValueOrDefault(tag) == ended)
+        {
+            _byTag.Remove(tag);
+        }
+    }
+
     private void Forget()
     {
         while (_ended.TryPeek(out var oldest) && (_ended.Count > RememberCount || _clock.GetElapsedTime(oldest.ExitedTimestamp) > RememberFor))
         {
             _ended.Dequeue();
             _endedOutput -= oldest.Output.Held;
-            oldest.Output.Shrink(0);
-            if (_byPid.GetValueOrDefault(oldest.Pid) == oldest)
-            {
-                _byPid.Remove(oldest.Pid);
-            }
-
-            if (oldest.Tag is { } tag && _byTag.GetValueOrDefault(tag) == oldest)
-            {
-                _byTag.Remove(tag);
-            }
+            Drop(oldest);
         }
 
         if (_endedOutput <= EndedOutputBound)

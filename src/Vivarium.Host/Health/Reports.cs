@@ -1,11 +1,12 @@
 using Vivarium.Host.Sandboxes;
 using Vivarium.Host.Supervision;
+using Vivarium.Host.Warm;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Health;
 
 /// <summary>What the daemon says of itself: info, health, configuration.</summary>
-internal sealed class Reports(HostServices host)
+internal sealed class Reports(HostServices host, WarmPool warm)
 {
     private readonly long started = host.Time.GetTimestamp();
 
@@ -51,7 +52,7 @@ internal sealed class Reports(HostServices host)
                 $"{unspoken.Length} sandbox{(unspoken.Length == 1 ? " has a supervisor" : "es have supervisors")} of a protocol this daemon does not speak ({string.Join(", ", unspoken.Take(5))}): they run, and can be ended by force; use the daemon of their version for more");
         }
 
-        return host.Health.Snapshot();
+        return host.Health.Snapshot() with { WarmPool = warm.Status() };
     }
 
     /// <summary>The configuration in force. No key of it is a secret.</summary>

@@ -13,7 +13,7 @@ namespace Vivarium.Host.Recovery;
 /// Removes what belongs to no record: runtime directories (with their supervisors and ledgers), cgroups, volumes, state directories. Runs once, in the background of a
 /// start. A sandbox made meanwhile is in the catalog before anything of it is on disk, so it is never taken for an orphan; quarantined ones are left alone.
 /// </summary>
-internal sealed partial class ReclaimOrphans(HostServices host, IReadOnlyList<QuarantinedSandbox> quarantined)
+internal sealed partial class ReclaimOrphans(HostServices host, SandboxWorkflows workflows, IReadOnlyList<QuarantinedSandbox> quarantined)
 {
     private static readonly TimeSpan KillTime = TimeSpan.FromSeconds(5);
 
@@ -88,7 +88,7 @@ internal sealed partial class ReclaimOrphans(HostServices host, IReadOnlyList<Qu
         }
     }
 
-    private bool IsOrphan(string name) => SandboxId.TryParse(name, out _) && !host.Catalog.Contains(name) && !quarantined.Any(q => q.Id == name);
+    private bool IsOrphan(string name) => SandboxId.TryParse(name, out _) && !workflows.Warm.Contains(name) && !host.Catalog.Contains(name) && !quarantined.Any(q => q.Id == name);
 
     private async Task TryAsync(string what, string name, Func<Task> remove)
     {

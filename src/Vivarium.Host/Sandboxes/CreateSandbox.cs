@@ -3,6 +3,9 @@ using Vivarium.Host.Operations;
 using Vivarium.Host.Snapshots;
 using Vivarium.Host.Supervision;
 using Vivarium.Host.Templates;
+using Vivarium.Host.Warm;
+using Vivarium.Linux;
+using Vivarium.Linux.Processes;
 using Vivarium.Volumes;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;
@@ -17,29 +20,59 @@ namespace Vivarium.Host.Sandboxes;
 internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows workflows)
 {
     private readonly ILogger logger = host.Loggers.CreateLogger<CreateSandbox>();
+    private readonly AdoptSandbox adopt = new(host, workflows);
 
     /// <summary>Checks the request, takes the name and starts the work.</summary>
     /// <exception cref="VivariumException">What is wrong with the request; nothing has been made then.</exception>
-    public Operation<SandboxRecord> Begin(CreateParams parameters)
+    public Operation<SandboxRecord> Begin(CreateParams parameters, int callerPid)
     {
-        var wanted = CreateRequest.Check(parameters, host.Config, host.Time);
+        var wanted = CreateRequest.Check(parameters, host.Config, host.Time) with { Owner = Owner(parameters, callerPid) };
         ShareRules.RefuseOwn(wanted.Shares, host.Paths.State, host.Paths.Runtime);
-        var sandbox = host.Catalog.Add(
-            parameters.Name,
-            parameters.ExternalId,
-            host.Config.Limits.MaxSandboxes,
-            (name, slot) => workflows.Make(wanted with { Name = name, IdSlot = slot }));
+        var warm = workflows.Warm.TryTake(wanted);
+        Sandbox sandbox;
+        try
+        {
+            wanted = wanted with { Id = warm?.Record.Id ?? wanted.Id };
+            sandbox = host.Catalog.Add(
+                parameters.Name,
+                parameters.ExternalId,
+                host.Config.Limits.MaxSandboxes,
+                (name, slot) => workflows.Make(wanted with { Name = name, IdSlot = slot }),
+                warm?.Record);
+        }
+        catch when (warm is not null)
+        {
+            workflows.Warm.GiveBack(warm);
+            throw;
+        }
+
+        workflows.Warm.HandOver(warm);
         return host.Operations.Begin(HostMethod.Create, async (operation, token) =>
         {
             operation.Concerns(wanted.Id.Value);
 
             // Cancelling the operation destroys the sandbox: one way out for both.
             await using var cancel = token.Register(() => _ = sandbox.DestroyAsync(DestroyMode.Now)).ConfigureAwait(false);
-            return await sandbox.PerformAsync(GateRules.Create, stop => MakeAsync(sandbox, parameters.Secrets, operation, stop)).ConfigureAwait(false);
+            var made = await sandbox.PerformAsync(GateRules.Create, stop => MakeAsync(sandbox, warm, parameters.Secrets, operation, stop)).ConfigureAwait(false);
+            workflows.Warm.Used(wanted);
+            return made;
         });
     }
 
-    private async Task<SandboxRecord> MakeAsync(Sandbox sandbox, IReadOnlyList<InjectSecretPayload>? secrets, Operation operation, CancellationToken cancellationToken)
+    private static ProcessIdentity? Owner(CreateParams parameters, int callerPid)
+    {
+        try
+        {
+            return parameters.EndWithCaller && callerPid > 0 ? ProcessIdentity.Of(callerPid) : null;
+        }
+        catch (LinuxException e)
+        {
+            throw new VivariumException(ErrorCode.Canceled, "creating a sandbox: the program it is for has ended already", null, "owner_ended", e);
+        }
+    }
+
+    private async Task<SandboxRecord> MakeAsync(
+        Sandbox sandbox, WarmSandbox? warm, IReadOnlyList<InjectSecretPayload>? secrets, Operation operation, CancellationToken cancellationToken)
     {
         try
         {
@@ -58,6 +91,11 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
                 Env = StartSandbox.Merge(template.Env, sandbox.Record.Env),
             };
             sandbox.Publish(record);
+            if (warm is not null && await adopt.TryAsync(sandbox, warm, secrets, cancellationToken).ConfigureAwait(false))
+            {
+                return sandbox.Record;
+            }
+
             operation.Report("volume", null, "cloning the template");
 
             // Side by side: a volume without a record is an orphan the next start removes, a record without a volume a create it undoes.
@@ -87,9 +125,23 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
         }
     }
 
-    private async Task<long> CloneAsync(SandboxRecord record, ResolvedTemplate template, CancellationToken cancellationToken)
+    /// <summary>Makes the volume, unless the pool has no room; returns its generation.</summary>
+    public async Task<long> CloneAsync(SandboxRecord record, ResolvedTemplate template, CancellationToken cancellationToken)
     {
         var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+        await RequireRoomAsync(record, volumes, cancellationToken).ConfigureAwait(false);
+        await volumes.CloneAsync(VolumeKind.Template, template.VolumeKey, VolumeKind.Sandbox, record.Id.Value, cancellationToken).ConfigureAwait(false);
+        if (record.Resources.DiskBytes is { } disk)
+        {
+            await volumes.SetQuotaAsync(VolumeKind.Sandbox, record.Id.Value, disk, cancellationToken).ConfigureAwait(false);
+        }
+
+        return await volumes.GenerationAsync(VolumeKind.Sandbox, record.Id.Value, flush: false, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses a new sandbox while the pool is full or unusable.</summary>
+    public async Task RequireRoomAsync(SandboxRecord record, IVolumeStore volumes, CancellationToken cancellationToken)
+    {
         var health = await host.Pool.CheckAsync(volumes, cancellationToken).ConfigureAwait(false);
         if (health.State is PoolState.Critical or PoolState.Unusable)
         {
@@ -99,14 +151,6 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
                 "Remove sandboxes or templates, or make the pool larger.",
                 health.State == PoolState.Critical ? "pool_full" : "pool_unusable");
         }
-
-        await volumes.CloneAsync(VolumeKind.Template, template.VolumeKey, VolumeKind.Sandbox, record.Id.Value, cancellationToken).ConfigureAwait(false);
-        if (record.Resources.DiskBytes is { } disk)
-        {
-            await volumes.SetQuotaAsync(VolumeKind.Sandbox, record.Id.Value, disk, cancellationToken).ConfigureAwait(false);
-        }
-
-        return await volumes.GenerationAsync(VolumeKind.Sandbox, record.Id.Value, flush: false, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Removes every trace, whatever was made; the sandbox is gone then.</summary>

@@ -94,6 +94,13 @@ internal sealed partial class Sandbox
         await from.DisposeAsync().ConfigureAwait(false);
     }
 
+    /// <summary>Ends the actor of a sandbox that was never listed and gives its supervisor's connection away, if it has one.</summary>
+    public SupervisorLink? Abandon()
+    {
+        inbox.Writer.TryComplete();
+        return Interlocked.Exchange(ref link, null);
+    }
+
     /// <summary>Runs an operation under the gate, or refuses it.</summary>
     public Task<T> PerformAsync<T>(GateRules rules, Func<CancellationToken, Task<T>> body)
     {

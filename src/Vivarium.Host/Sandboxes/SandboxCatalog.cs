@@ -10,10 +10,16 @@ internal sealed class SandboxCatalog
     private readonly Dictionary<SandboxId, Sandbox> byId = [];
     private readonly Dictionary<string, Sandbox> byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Sandbox> byExternalId = new(StringComparer.Ordinal);
+    private readonly HashSet<int> heldSlots = [];
 
     /// <summary>Adds a sandbox; the maker is called with the name and the number of its id range, under the lock.</summary>
+    /// <param name="name">Name asked for.</param>
+    /// <param name="externalId">The caller's own id.</param>
+    /// <param name="limit">Most sandboxes there may be.</param>
+    /// <param name="make">Makes it.</param>
+    /// <param name="warm">What was made ahead for it: its name is taken when none is asked for and it is free, its held range of ids in any case.</param>
     /// <exception cref="VivariumException"><c>already_exists</c>, or <c>resource_exhausted</c> above <paramref name="limit"/>.</exception>
-    public Sandbox Add(string? name, string? externalId, int limit, Func<string, int, Sandbox> make)
+    public Sandbox Add(string? name, string? externalId, int limit, Func<string, int, Sandbox> make, SandboxRecord? warm = null)
     {
         lock (gate)
         {
@@ -37,9 +43,40 @@ internal sealed class SandboxCatalog
                 throw new VivariumException(ErrorCode.AlreadyExists, $"creating a sandbox: the external id '{externalId}' is taken", "Use that sandbox, or remove it first.", "external_id_taken");
             }
 
-            var sandbox = make(name ?? NameGenerator.Next(byName.ContainsKey), FreeSlot());
+            var proposed = warm is not null && !byName.ContainsKey(warm.Name) ? warm.Name : NameGenerator.Next(byName.ContainsKey);
+            var sandbox = make(name ?? proposed, warm?.IdSlot ?? FreeSlot());
             Index(sandbox);
+            heldSlots.Remove(warm?.IdSlot ?? -1);
             return sandbox;
+        }
+    }
+
+    /// <summary>A name nobody has now.</summary>
+    public string SuggestName()
+    {
+        lock (gate)
+        {
+            return NameGenerator.Next(byName.ContainsKey);
+        }
+    }
+
+    /// <summary>Sets a range of ids aside for a sandbox that is not listed yet.</summary>
+    public int HoldSlot()
+    {
+        lock (gate)
+        {
+            var slot = FreeSlot();
+            heldSlots.Add(slot);
+            return slot;
+        }
+    }
+
+    /// <summary>Frees a range set aside; one that a listed sandbox has taken over is not touched.</summary>
+    public void ReleaseSlot(int? slot)
+    {
+        lock (gate)
+        {
+            heldSlots.Remove(slot ?? -1);
         }
     }
 
@@ -164,7 +201,7 @@ internal sealed class SandboxCatalog
     {
         var used = byId.Values.Select(static s => s.Record.IdSlot).OfType<int>().ToHashSet();
         var slot = 0;
-        while (used.Contains(slot))
+        while (used.Contains(slot) || heldSlots.Contains(slot))
         {
             slot++;
         }

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Vivarium.Host.Naming;
 using Vivarium.Host.Snapshots;
+using Vivarium.Linux.Processes;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Host.Sandboxes;
@@ -81,6 +82,9 @@ public sealed record SandboxRecord
     /// finished and is undone.
     /// </summary>
     public bool AwaitsSecrets { get; init; }
+
+    /// <summary>The process it lives for; absent where it lives for itself.</summary>
+    public ProcessIdentity? Owner { get; init; }
 
     /// <summary>Boot id of the guest when the daemon last saw it; a different one means it was started anew behind our back.</summary>
     public string? BootId { get; init; }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Snapshots;
+using Vivarium.Host.Warm;
 
 namespace Vivarium.Host.Sandboxes;
 
@@ -26,6 +27,7 @@ internal sealed class SandboxWorkflows
         Compare = new CompareSnapshots(host, store, Snapshot);
         RollBack = new RollBackSandbox(host, store, Start, End);
         Fork = new ForkSandbox(host, store, Snapshot, this);
+        Warm = new WarmPool(host, this);
     }
 
     public StartSandbox Start { get; }
@@ -51,6 +53,9 @@ internal sealed class SandboxWorkflows
     public RollBackSandbox RollBack { get; }
 
     public ForkSandbox Fork { get; }
+
+    /// <summary>Sandboxes ready ahead of need.</summary>
+    public WarmPool Warm { get; }
 
     /// <summary>A sandbox with its actor running.</summary>
     public Sandbox Make(SandboxRecord record) => new(record, DestroyAsync, CollectAsync, logger);

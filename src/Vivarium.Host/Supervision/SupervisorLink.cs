@@ -167,6 +167,8 @@ internal sealed class SupervisorLink : IAsyncDisposable
 
     public Task<SupervisorStatus> StatusAsync(CancellationToken cancellationToken) => AskAsync(client.StatusAsync, cancellationToken);
 
+    public Task<SupervisorInfo> InfoAsync(CancellationToken cancellationToken) => AskAsync(client.InfoAsync, cancellationToken);
+
     public Task<SandboxUsage> StatsAsync(CancellationToken cancellationToken) => AskAsync(client.StatsAsync, cancellationToken);
 
     public Task<TicketReply> TicketAsync(int port, CancellationToken cancellationToken) =>
@@ -188,6 +190,9 @@ internal sealed class SupervisorLink : IAsyncDisposable
     public Task<ListenersPayload> ListenersAsync(CancellationToken cancellationToken) => AskAsync(client.ListenersAsync, cancellationToken);
 
     public Task SecretsAsync(SecretsParams secrets, CancellationToken cancellationToken) => AskAsync(token => client.PutSecretsAsync(secrets, token), cancellationToken);
+
+    /// <summary>Gives a sandbox made ahead of need its name and settings.</summary>
+    public Task AdoptAsync(AdoptParams settings, CancellationToken cancellationToken) => AskAsync(token => client.AdoptAsync(settings, token), cancellationToken);
 
     /// <summary>Opens a guest port as a raw stream.</summary>
     public Task<DuplexStream> ConnectAsync(int port, CancellationToken cancellationToken) => AskAsync(token => client.OpenPortAsync(port, token), cancellationToken);

@@ -7,7 +7,7 @@ namespace Vivarium.Host.Templates;
 internal interface ITemplateSource
 {
     /// <summary>The template of a name or digest; a built-in one that is missing is built first, with progress.</summary>
-    Task<ResolvedTemplate> ResolveAsync(string reference, Operation progress, CancellationToken cancellationToken);
+    Task<ResolvedTemplate> ResolveAsync(string reference, Operation? progress, CancellationToken cancellationToken);
 
     /// <summary>All, with how many sandboxes use each.</summary>
     Task<TemplateList> ListAsync(CancellationToken cancellationToken);

@@ -15,7 +15,7 @@ internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, Vol
     private ITemplateStore? store;
 
     /// <inheritdoc/>
-    public async Task<ResolvedTemplate> ResolveAsync(string reference, Operation progress, CancellationToken cancellationToken)
+    public async Task<ResolvedTemplate> ResolveAsync(string reference, Operation? progress, CancellationToken cancellationToken)
     {
         var templates = await OpenAsync(cancellationToken).ConfigureAwait(false);
         var found = await templates.ResolveAsync(reference, Report(progress), cancellationToken).ConfigureAwait(false);
@@ -47,7 +47,7 @@ internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, Vol
     public async Task<IReadOnlyList<string>> ReclaimAsync(CancellationToken cancellationToken) =>
         await (await OpenAsync(cancellationToken).ConfigureAwait(false)).ReclaimAsync(cancellationToken).ConfigureAwait(false);
 
-    private static Action<TemplateProgress> Report(Operation operation) => p => operation.Report("template." + p.Stage, p.Fraction, p.Message);
+    private static Action<TemplateProgress> Report(Operation? operation) => p => operation?.Report("template." + p.Stage, p.Fraction, p.Message);
 
     private async Task<ITemplateStore> OpenAsync(CancellationToken cancellationToken)
     {

@@ -43,6 +43,7 @@ internal static class ControlMethods
             .Method(SupervisorMethod.Ports, json.Empty, json.PublishedPortsReply, (_, _, _) => new ValueTask<PublishedPortsReply>(new PublishedPortsReply { Ports = sandbox.Ports.All }))
             .Method(SupervisorMethod.Listeners, json.Empty, json.ListenersPayload, (_, _, cancellation) =>
                 new ValueTask<ListenersPayload>(sandbox.Control("list the listeners").GetListenersAsync(null, cancellation)))
+            .Method(SupervisorMethod.Adopt, json.AdoptParams, json.Empty, (adopt, _, cancellation) => Acknowledge(sandbox.AdoptAsync(adopt, cancellation)))
             .Method(SupervisorMethod.Events, json.Empty, json.SupervisorStatus, (_, call, _) =>
             {
                 Subscribe(sandbox, call.Connection);

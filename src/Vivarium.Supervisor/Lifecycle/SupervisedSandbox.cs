@@ -55,7 +55,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     }
 
     /// <summary>What it was made from.</summary>
-    public SupervisorSpec Spec { get; }
+    public SupervisorSpec Spec { get; private set; }
 
     /// <summary>Its status and events.</summary>
     public StatusBoard Board { get; }
@@ -170,6 +170,23 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         return Processes.LaunchAsync(request, cancellationToken);
     }
 
+    /// <summary>A sandbox made ahead of need gets its name and settings; from here on it counts as used.</summary>
+    public async Task AdoptAsync(AdoptParams settings, CancellationToken cancellationToken)
+    {
+        var next = Spec with
+        {
+            Name = settings.Name,
+            Hostname = settings.Hostname,
+            Env = settings.Env,
+            DefaultUser = settings.DefaultUser,
+            DefaultCwd = settings.DefaultCwd,
+        };
+        await Control("configure").ConfigureAsync(Configuration(next), ConfigureDeadline, cancellationToken).ConfigureAwait(false);
+        Spec = next;
+        Activity.Touch();
+        log.Write($"adopted as {settings.Name}");
+    }
+
     /// <summary>The control connection of a running sandbox.</summary>
     public ControlClient Control(string what)
     {
@@ -252,17 +269,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         Board.BootId = hello.BootId;
         log.Write($"the guest said hello: {hello.Version}, boot {hello.BootId}");
 
-        await connection.ConfigureAsync(
-            new ConfigurePayload
-            {
-                Env = Spec.Env,
-                DefaultUser = Spec.DefaultUser,
-                DefaultCwd = Spec.DefaultCwd,
-                Nameservers = Spec.Network.Nameservers,
-                CaCertificates = Spec.CaCertificates,
-            },
-            ConfigureDeadline,
-            startAborted.Token).ConfigureAwait(false);
+        await connection.ConfigureAsync(Configuration(Spec), ConfigureDeadline, startAborted.Token).ConfigureAwait(false);
         if (Spec.NewMachineId is { } machineId)
         {
             // A copy of another sandbox: whoever talks to both must be able to tell them apart, and their random numbers must differ.
@@ -279,6 +286,15 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         log.Write("running");
         _ = ReportOomAsync(connection);
     }
+
+    private static ConfigurePayload Configuration(SupervisorSpec spec) => new()
+    {
+        Env = spec.Env,
+        DefaultUser = spec.DefaultUser,
+        DefaultCwd = spec.DefaultCwd,
+        Nameservers = spec.Network.Nameservers,
+        CaCertificates = spec.CaCertificates,
+    };
 
     private async Task<RuntimeExit> EndFailedStartAsync(string failure)
     {

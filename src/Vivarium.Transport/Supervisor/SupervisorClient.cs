@@ -175,6 +175,10 @@ public sealed class SupervisorClient : IAsyncDisposable
     /// <summary><c>thaw</c>.</summary>
     public Task<ThawReply> ThawAsync(CancellationToken cancellationToken) => CallAsync(SupervisorMethod.Thaw, SupervisorJson.Default.ThawReply, cancellationToken);
 
+    /// <summary><c>adopt</c>.</summary>
+    public Task AdoptAsync(AdoptParams parameters, CancellationToken cancellationToken) =>
+        CallAsync(SupervisorMethod.Adopt, parameters, SupervisorJson.Default.AdoptParams, SupervisorJson.Default.Empty, cancellationToken);
+
     /// <summary><c>events</c>: <see cref="OnEvent"/> is called from now on.</summary>
     public Task SubscribeAsync(CancellationToken cancellationToken) => CallAsync(SupervisorMethod.Events, SupervisorJson.Default.Empty, cancellationToken);
 

@@ -84,6 +84,12 @@ public sealed record CreateParams
 
     /// <summary>Labels.</summary>
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
+
+    /// <summary>
+    /// The sandbox lives for the process that makes this call: when that has ended, however, it is destroyed. A restart of the daemon changes nothing. A
+    /// caller whose process the daemon cannot see (another pid namespace) is not watched.
+    /// </summary>
+    public bool EndWithCaller { get; init; }
 }
 
 /// <summary>A sandbox as every API call shows it.</summary>

@@ -93,6 +93,53 @@ public sealed record HealthReply
 
     /// <summary>What is not well now.</summary>
     public required IReadOnlyList<HealthCondition> Conditions { get; init; }
+
+    /// <summary>The warm pool; absent where it is switched off.</summary>
+    public WarmPoolStatus? WarmPool { get; init; }
+}
+
+/// <summary>Ready sandboxes kept for creates to come. They are in no list and count against no limit of sandboxes.</summary>
+public sealed record WarmPoolStatus
+{
+    /// <summary>How many are ready now.</summary>
+    public required int Ready { get; init; }
+
+    /// <summary>The most there may be.</summary>
+    public required int Max { get; init; }
+
+    /// <summary>Creates served from it since the daemon started.</summary>
+    public long Taken { get; init; }
+
+    /// <summary>Why there are fewer than wanted; absent when nothing is wrong.</summary>
+    public string? Held { get; init; }
+
+    /// <summary>Per shape, the latest used first.</summary>
+    public required IReadOnlyList<WarmShapeStatus> Shapes { get; init; }
+}
+
+/// <summary>One shape of the warm pool.</summary>
+public sealed record WarmShapeStatus
+{
+    /// <summary>Template as it was asked for.</summary>
+    public required string Template { get; init; }
+
+    /// <summary>Runtime as it was asked for.</summary>
+    public required string Runtime { get; init; }
+
+    /// <summary>CPUs.</summary>
+    public required double Cpus { get; init; }
+
+    /// <summary>Memory, bytes.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>Processes and threads.</summary>
+    public required int Pids { get; init; }
+
+    /// <summary>How many are ready.</summary>
+    public required int Ready { get; init; }
+
+    /// <summary>How many are wanted.</summary>
+    public required int Wanted { get; init; }
 }
 
 /// <summary>A named condition.</summary>

@@ -18,6 +18,7 @@ namespace Vivarium.Wire.Supervisor;
 [JsonSerializable(typeof(SecretsParams))]
 [JsonSerializable(typeof(FreezeParams))]
 [JsonSerializable(typeof(ThawReply))]
+[JsonSerializable(typeof(AdoptParams))]
 [JsonSerializable(typeof(SandboxUsage))]
 [JsonSerializable(typeof(SupervisorEvent))]
 [JsonSerializable(typeof(OneShotRequest))]

@@ -33,6 +33,7 @@ public static class SupervisorMethod
     public const string Processes = "processes";
     public const string KillProcess = "kill_process";
     public const string Secrets = "secrets";
+    public const string Adopt = "adopt";
 
     /// <summary><see cref="PublishedPort"/> → <see cref="PublishedPort"/> with the host port that was taken.</summary>
     public const string Publish = "publish";
@@ -243,6 +244,28 @@ public sealed record SecretsParams
 {
     /// <summary>The secrets.</summary>
     public required IReadOnlyList<InjectSecretPayload> Secrets { get; init; }
+}
+
+/// <summary>
+/// Parameters of <c>adopt</c>: a sandbox made ahead of need gets its name and what its processes find. Secrets go by <c>secrets</c>; the host name is the
+/// daemon's to set.
+/// </summary>
+public sealed record AdoptParams
+{
+    /// <summary>Name for people.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Host name.</summary>
+    public required string Hostname { get; init; }
+
+    /// <summary>Environment every process gets.</summary>
+    public IReadOnlyDictionary<string, string>? Env { get; init; }
+
+    /// <summary>Default user of processes.</summary>
+    public string? DefaultUser { get; init; }
+
+    /// <summary>Default working directory of processes.</summary>
+    public string? DefaultCwd { get; init; }
 }
 
 /// <summary>Answer to <c>stats</c>: measured on the host where possible.</summary>

@@ -33,6 +33,9 @@ public class PrivateDaemon : IAsyncLifetime
     /// <summary>Whether the base template is built before the first test.</summary>
     protected virtual bool WithBase => false;
 
+    /// <summary>Whether ready sandboxes are kept; most tests count processes and cgroups, and leave it off.</summary>
+    protected virtual bool WithWarmPool => false;
+
     /// <inheritdoc/>
     public virtual async ValueTask InitializeAsync()
     {
@@ -64,6 +67,9 @@ public class PrivateDaemon : IAsyncLifetime
 
         [templates]
         cache = "{Checkout.Cache}/templates"
+
+        [warm_pool]
+        enabled = {(WithWarmPool ? "true" : "false")}
         """;
 
     internal Dictionary<string, string> BaseEnvironment() => new()

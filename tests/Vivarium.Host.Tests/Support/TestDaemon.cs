@@ -77,6 +77,7 @@ internal sealed class TestDaemon : IAsyncDisposable
                 "VIVARIUM_DEFAULTS_TEMPLATE=tiny",
                 "VIVARIUM_DEFAULTS_RUNTIME=container",
                 "VIVARIUM_DAEMON_LOG_LEVEL=debug",
+                "VIVARIUM_WARM_POOL_ENABLED=false",
             ]),
             Fds = [new FdMapping((int)(stderr ?? log).DangerousGetHandle(), 2)],
             NewSession = true,
