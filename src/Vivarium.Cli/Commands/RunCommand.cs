@@ -69,7 +69,8 @@ internal sealed class RunCommand : Verb
             throw Invocation.Usage($"--rm and {(detach ? "--detach" : "--keep")} contradict each other", "without either, the sandbox is removed at the end");
         }
 
-        var create = _flags.ToParams(call);
+        var remove = !detach && !call.Get(_keep);
+        var create = _flags.ToParams(call) with { EndWithCaller = remove };
         var argv = call.Command ?? [];
         var options = detach ? new ExecOptions() : _io.Options(call, shell: argv.Count == 0);
         var request = new ExecRequest
@@ -89,7 +90,6 @@ internal sealed class RunCommand : Verb
             PortText.Announce(sandbox, call.Messages);
         }
 
-        var remove = !detach && !call.Get(_keep);
         try
         {
             if (path is not null)

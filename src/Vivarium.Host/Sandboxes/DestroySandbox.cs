@@ -24,6 +24,7 @@ internal sealed partial class DestroySandbox(HostServices host)
         sandbox.Publish(record);
         host.Alarms.Clear(SandboxTimers.TimeoutKey(record.Id));
         host.Alarms.Clear(SandboxTimers.IdleKey(record.Id));
+        host.Alarms.Clear(SandboxTimers.OwnerKey(record.Id));
 
         // The intent is on disk before the volume goes; killing need not wait for it: a crash in between finds a sandbox without a supervisor.
         var intent = host.Table.UpdateAsync(record);

@@ -6,18 +6,21 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Host.Sandboxes;
 
 /// <summary>
-/// The two limits of a sandbox's life. Both are in its record, so a new daemon arms them again; what was due meanwhile is done at once. Idleness is
+/// The limits of a sandbox's life: its time, its idleness, the life of the process it was made for. All are in its record, so a new daemon arms them again; what was due meanwhile is done at once. Idleness is
 /// not polled: when the limit could be reached the supervisor is asked when it last saw activity, and the alarm moves on from there.
 /// </summary>
 internal static partial class SandboxTimers
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan OwnerLook = TimeSpan.FromSeconds(1);
 
     public static string TimeoutKey(SandboxId id) => "timeout:" + id;
 
     public static string IdleKey(SandboxId id) => "idle:" + id;
 
-    /// <summary>Sets, moves or clears both alarms to what the record says.</summary>
+    public static string OwnerKey(SandboxId id) => "owner:" + id;
+
+    /// <summary>Sets, moves or clears the alarms to what the record says.</summary>
     public static void Arm(HostServices host, Sandbox sandbox)
     {
         var record = sandbox.Record;
@@ -30,6 +33,7 @@ internal static partial class SandboxTimers
             host.Alarms.Clear(TimeoutKey(record.Id));
         }
 
+        ArmOwner(host, sandbox);
         if (record.IdleTimeoutMs is { } idle && record.State == SandboxState.Running)
         {
             ArmIdle(host, sandbox, host.Time.GetUtcNow().AddMilliseconds(idle));
@@ -38,6 +42,31 @@ internal static partial class SandboxTimers
         {
             host.Alarms.Clear(IdleKey(record.Id));
         }
+    }
+
+    private static void ArmOwner(HostServices host, Sandbox sandbox)
+    {
+        var record = sandbox.Record;
+        if (record.Owner is not null && record.State is not (SandboxState.Destroying or SandboxState.Gone))
+        {
+            host.Alarms.Set(OwnerKey(record.Id), host.Time.GetUtcNow() + OwnerLook, () => _ = CheckOwnerAsync(host, sandbox));
+        }
+        else
+        {
+            host.Alarms.Clear(OwnerKey(record.Id));
+        }
+    }
+
+    private static async Task CheckOwnerAsync(HostServices host, Sandbox sandbox)
+    {
+        if (sandbox.Record.Owner is { } owner && !owner.IsAlive())
+        {
+            await EndAsync(
+                host, sandbox, "owner_ended", "the program it was made for has ended", OwnerKey(sandbox.Record.Id), () => _ = CheckOwnerAsync(host, sandbox), destroys: true).ConfigureAwait(false);
+            return;
+        }
+
+        ArmOwner(host, sandbox);
     }
 
     private static void ArmIdle(HostServices host, Sandbox sandbox, DateTimeOffset due) =>
@@ -85,12 +114,12 @@ internal static partial class SandboxTimers
         await EndAsync(host, sandbox, "idle_timeout", "nothing used it for its idle time", IdleKey(record.Id), () => _ = CheckIdleAsync(host, sandbox)).ConfigureAwait(false);
     }
 
-    private static async Task EndAsync(HostServices host, Sandbox sandbox, string reason, string message, string key, Action again)
+    private static async Task EndAsync(HostServices host, Sandbox sandbox, string reason, string message, string key, Action again, bool destroys = false)
     {
         var record = sandbox.Record;
         try
         {
-            if (record.OnTimeout == "pause")
+            if (record.OnTimeout == "pause" && !destroys)
             {
                 if (record.State == SandboxState.Running)
                 {

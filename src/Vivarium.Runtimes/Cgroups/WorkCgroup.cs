@@ -45,7 +45,7 @@ internal static class WorkCgroup
             Directory.CreateDirectory(directory);
             if (owner is { } root)
             {
-                FileChanges.Chown($"{directory}/cgroup.procs", root, root);
+                FileChanges.Chown($"{directory}/{JoinFile}", root, root);
             }
 
             directories.Add(controller, directory);
