@@ -13,7 +13,10 @@ namespace Vivarium.Bench;
 internal sealed class BenchHost : IAsyncDisposable
 {
     private readonly string _work;
+    private static readonly TimeSpan CallTime = TimeSpan.FromMinutes(2);
+
     private readonly IReadOnlyList<string> _environment;
+    private bool _warm;
 
     private BenchHost(string work, bool quick)
     {
@@ -26,7 +29,7 @@ internal sealed class BenchHost : IAsyncDisposable
             "HOME=/root",
             $"VIVARIUM_PATHS_STATE={work}/state",
             $"VIVARIUM_PATHS_RUNTIME={work}/run",
-            $"VIVARIUM_RUNTIME_CGROUP_ROOT=/vivarium-bench-{Environment.ProcessId}",
+            $"VIVARIUM_RUNTIME_CGROUP_ROOT=/vivarium-bench-{System.Environment.ProcessId}",
             "VIVARIUM_POOL_SIZE=16GiB",
             "VIVARIUM_DEFAULTS_TEMPLATE=tiny",
             "VIVARIUM_LIMITS_MAX_SANDBOXES=600",
@@ -62,7 +65,7 @@ internal sealed class BenchHost : IAsyncDisposable
 
     public static async Task<BenchHost> StartAsync(bool quick)
     {
-        var work = $"/var/tmp/vivarium-bench-{Environment.ProcessId}";
+        var work = $"/var/tmp/vivarium-bench-{System.Environment.ProcessId}";
         Directory.CreateDirectory(work);
         var host = new BenchHost(work, quick);
         await host.VivAsync("daemon", "start");
@@ -72,19 +75,54 @@ internal sealed class BenchHost : IAsyncDisposable
         return host;
     }
 
+    /// <summary>Restarts the daemon with its warm pool on or off. It is off for every other figure: a cold start is to be one.</summary>
+    public async Task WarmPoolAsync(bool on)
+    {
+        if (_warm == on)
+        {
+            return;
+        }
+
+        await Api.DisposeAsync();
+        await VivAsync("daemon", "stop");
+        _warm = on;
+        await VivAsync("daemon", "start");
+        Api = await HostClient.ConnectAsync($"{_work}/run/vivd.sock", cancellationToken: CancellationToken.None);
+    }
+
+    /// <summary>Waits until the warm pool has all it wants.</summary>
+    public async Task FilledAsync()
+    {
+        using var deadline = new CancellationTokenSource(CallTime);
+        while ((await Api.HealthAsync(deadline.Token)).WarmPool is not { Shapes: [{ Ready: > 0 } first, ..] } || first.Ready < first.Wanted)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, deadline.Token);
+        }
+    }
+
     /// <summary>Runs viv to its end and fails on a bad exit code.</summary>
     public async Task<string> VivAsync(params string[] args)
     {
         var output = await ChildRun.RunAsync(
-            VivPath, args, new ChildRunOptions { Env = _environment, Timeout = TimeSpan.FromMinutes(5) }, CancellationToken.None);
+            VivPath, args, new ChildRunOptions { Env = Environment, Timeout = TimeSpan.FromMinutes(5) }, CancellationToken.None);
         return output.Succeeded ? output.StdoutText.Trim() : throw new InvalidOperationException($"viv {string.Join(' ', args)}: {output.Summary}");
     }
 
     /// <summary>Runs viv with its output thrown away (to /dev/null, not read by us): for timing.</summary>
     public async Task VivQuietAsync(params string[] args)
     {
-        var child = ChildProcess.Start(new SpawnOptions { FileName = VivPath, Argv = [VivPath, .. args], Env = _environment, NewSession = true });
-        var exit = await child.Exited.WaitAsync(TimeSpan.FromMinutes(5));
+        var child = ChildProcess.Start(new SpawnOptions { FileName = VivPath, Argv = [VivPath, .. args], Env = Environment, NewSession = true });
+        ChildExit exit;
+        try
+        {
+            exit = await child.Exited.WaitAsync(CallTime);
+        }
+        catch (TimeoutException)
+        {
+            child.SignalGroup(Signals.SIGKILL);
+            throw;
+        }
+
         if (exit.Code != 0)
         {
             throw new InvalidOperationException($"viv {string.Join(' ', args)} ended with {exit.Code}/{exit.Signal}");
@@ -92,11 +130,18 @@ internal sealed class BenchHost : IAsyncDisposable
     }
 
     /// <summary>Creates a sandbox from the tiny template.</summary>
-    public Task<SandboxInfo> CreateAsync(string runtime) =>
-        Api.CreateAsync(new CreateParams { Runtime = runtime, Template = "tiny", MemoryBytes = 256L << 20 }, CancellationToken.None);
+    public async Task<SandboxInfo> CreateAsync(string runtime)
+    {
+        using var deadline = new CancellationTokenSource(CallTime);
+        return await Api.CreateAsync(new CreateParams { Runtime = runtime, Template = "tiny", MemoryBytes = 256L << 20 }, deadline.Token);
+    }
 
     /// <summary>Destroys a sandbox.</summary>
-    public Task DestroyAsync(string id) => Api.DestroyAsync(new DestroyParams { Ref = id, Force = true, Now = true }, CancellationToken.None);
+    public async Task DestroyAsync(string id)
+    {
+        using var deadline = new CancellationTokenSource(CallTime);
+        await Api.DestroyAsync(new DestroyParams { Ref = id, Force = true, Now = true }, deadline.Token);
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -114,10 +159,12 @@ internal sealed class BenchHost : IAsyncDisposable
         Directory.Delete(_work, recursive: true);
     }
 
+    private IReadOnlyList<string> Environment => [.. _environment, $"VIVARIUM_WARM_POOL_ENABLED={(_warm ? "true" : "false")}"];
+
     private static string VivPath => Path.Combine(Repository, "artifacts", "dist", "viv");
 
-    private static string RuntimeFeatureDirectory() => Environment.ProcessPath!.EndsWith("/dotnet", StringComparison.Ordinal)
-        ? Environment.ProcessPath
+    private static string RuntimeFeatureDirectory() => System.Environment.ProcessPath!.EndsWith("/dotnet", StringComparison.Ordinal)
+        ? System.Environment.ProcessPath
         : Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../../dotnet");
 
     private static string FindRepository([CallerFilePath] string here = "")

@@ -27,6 +27,13 @@ internal static class Memory
         return pids;
     }
 
+    /// <summary>Parent of a process, 0 when it is gone.</summary>
+    public static int ParentOf(int pid)
+    {
+        var stat = Read($"/proc/{pid}/stat");
+        return stat.Length == 0 ? 0 : int.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
+    }
+
     /// <summary>CPU time used by a process so far, milliseconds (fields 14 and 15 of /proc/PID/stat, in ticks of 10 ms).</summary>
     public static double CpuMs(int pid)
     {

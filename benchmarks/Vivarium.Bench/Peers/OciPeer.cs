@@ -51,7 +51,17 @@ internal sealed class OciPeer(string engine, string directory, string root, IRea
     {
         // No pipes: a detached container would keep them open, and a user's shell gives it a terminal or a file as well.
         var child = ChildProcess.Start(new SpawnOptions { FileName = program, Argv = [program, .. args], Env = [$"PATH={SpawnOptions.DefaultPath}"], NewSession = true });
-        var exit = await child.Exited.WaitAsync(TimeSpan.FromMinutes(1));
+        ChildExit exit;
+        try
+        {
+            exit = await child.Exited.WaitAsync(TimeSpan.FromMinutes(1));
+        }
+        catch (TimeoutException)
+        {
+            child.SignalGroup(Signals.SIGKILL);
+            throw;
+        }
+
         if (exit.Code != 0)
         {
             throw new InvalidOperationException($"{program} {string.Join(' ', args)} ended with {exit.Code}/{exit.Signal}");
