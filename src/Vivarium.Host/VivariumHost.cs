@@ -115,6 +115,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
             await Services.Operations.StopAsync(cancellationToken).ConfigureAwait(false);
             await recovery.WaitAsync(cancellationToken).ConfigureAwait(false);
             await Workflows.Warm.StopAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Workflows.Destroy.FinishedAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -139,6 +140,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         }
 
         await Workflows.Warm.StopAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        await Workflows.Destroy.FinishedAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         var store = await Services.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
         await store.UnmountAsync(cancellationToken).ConfigureAwait(false);
     }

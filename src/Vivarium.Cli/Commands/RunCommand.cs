@@ -70,7 +70,7 @@ internal sealed class RunCommand : Verb
         }
 
         var remove = !detach && !call.Get(_keep);
-        var create = _flags.ToParams(call) with { EndWithCaller = remove };
+        var create = _flags.ToParams(call) with { EndWithCaller = remove ? true : null };
         var argv = call.Command ?? [];
         var options = detach ? new ExecOptions() : _io.Options(call, shell: argv.Count == 0);
         var request = new ExecRequest

@@ -63,7 +63,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
     {
         try
         {
-            return parameters.EndWithCaller && callerPid > 0 ? ProcessIdentity.Of(callerPid) : null;
+            return parameters.EndWithCaller == true && callerPid > 0 ? ProcessIdentity.Of(callerPid) : null;
         }
         catch (LinuxException e)
         {

@@ -2,29 +2,54 @@ using Microsoft.Extensions.Logging;
 using Vivarium.Host.Naming;
 using Vivarium.Host.Snapshots;
 using Vivarium.Host.Supervision;
+using Vivarium.Runtimes.Cgroups;
 using Vivarium.Volumes;
 using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Host.Sandboxes;
 
-/// <summary>Ends a sandbox for good. Answered when no process is left and the record is gone; its volume and logs are deleted after that, in the background.</summary>
+/// <summary>
+/// Ends a sandbox for good. Answered when no process is left and the record is gone; what it held (cgroups, runtime directory, volume, logs) goes after that, in the
+/// background: on disk it is an orphan by then, which the next start would remove as well.
+/// </summary>
 internal sealed partial class DestroySandbox(HostServices host)
 {
     private static readonly TimeSpan GuestTime = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan KillTime = TimeSpan.FromSeconds(2);
+
     private readonly ILogger logger = host.Loggers.CreateLogger<DestroySandbox>();
+    private readonly Lock gate = new();
+    private readonly HashSet<Task> unfinished = [];
+
+    /// <summary>Completes when nothing is left of what has been destroyed so far.</summary>
+    public Task FinishedAsync()
+    {
+        lock (gate)
+        {
+            return Task.WhenAll(unfinished);
+        }
+    }
 
     /// <summary>Runs under the sandbox's gate; may be repeated after a failure.</summary>
     public async Task RunAsync(Sandbox sandbox, DestroyMode mode)
     {
         var link = sandbox.Link;
+        var kills = mode == DestroyMode.Now && sandbox.Record is { State: SandboxState.Running, Runtime: "container" or "gvisor" } && link is { IsOver: false };
         sandbox.Attach(null);
         var record = sandbox.Record with { State = SandboxState.Destroying };
         sandbox.Publish(record);
         host.Alarms.Clear(SandboxTimers.TimeoutKey(record.Id));
         host.Alarms.Clear(SandboxTimers.IdleKey(record.Id));
         host.Alarms.Clear(SandboxTimers.OwnerKey(record.Id));
+
+        if (kills && await KillAsync(record).ConfigureAwait(false))
+        {
+            await EndAsync(sandbox, record).ConfigureAwait(false);
+            InBackground(() => FinishAsync(record.Id, link!));
+            return;
+        }
 
         // The intent is on disk before the volume goes; killing need not wait for it: a crash in between finds a sandbox without a supervisor.
         var intent = host.Table.UpdateAsync(record);
@@ -36,11 +61,8 @@ internal sealed partial class DestroySandbox(HostServices host)
         await host.Remains.RemoveAsync(record.Id, link, mode == DestroyMode.Now ? SupervisorRemains.ForcedPatience : SupervisorRemains.OrderlyPatience).ConfigureAwait(false);
         await intent.ConfigureAwait(false);
         await host.Table.DeleteAsync(record).ConfigureAwait(false);
-        host.Catalog.Remove(sandbox);
-        await ForgetSnapshotsAsync(record).ConfigureAwait(false);
-        sandbox.Publish(record with { State = SandboxState.Gone });
-        host.Events.Publish("sandbox.destroyed", record, sandbox.Explanation?.Reason ?? "requested", sandbox.Explanation?.Message);
-        _ = Task.Run(() => DeleteDataAsync(record.Id));
+        await EndAsync(sandbox, record).ConfigureAwait(false);
+        InBackground(() => DeleteDataAsync(record.Id));
     }
 
     /// <summary>Removes its snapshots, except held ones, and lets go of what a fork began from.</summary>
@@ -72,6 +94,60 @@ internal sealed partial class DestroySandbox(HostServices host)
         catch (Exception e)
         {
             LogDeleteFailed(e, id.Value);
+        }
+    }
+
+    private async Task EndAsync(Sandbox sandbox, SandboxRecord record)
+    {
+        host.Catalog.Remove(sandbox);
+        await ForgetSnapshotsAsync(record).ConfigureAwait(false);
+        sandbox.Publish(record with { State = SandboxState.Gone });
+        host.Events.Publish("sandbox.destroyed", record, sandbox.Explanation?.Reason ?? "requested", sandbox.Explanation?.Message);
+    }
+
+    /// <summary>
+    /// Kills what runs in the sandbox's cgroup, and forgets the record meanwhile: a crash in between leaves an orphan. False when it is not certain that nothing is left;
+    /// then the supervisor is asked.
+    /// </summary>
+    private async Task<bool> KillAsync(SandboxRecord record)
+    {
+        var cgroup = new SandboxCgroup(host.Config.Runtime.CgroupRoot.TrimEnd('/') + "/" + record.Id.Value);
+        var forgotten = host.Table.DeleteAsync(record);
+        var dead = cgroup.Processes().Count > 0 && await cgroup.KillAsync(KillTime, CancellationToken.None).ConfigureAwait(false); // its deadline bounds it
+        await forgotten.ConfigureAwait(false);
+        return dead;
+    }
+
+    /// <summary>The supervisor, whose sandbox has died, releases what it held; then its remains and the data go.</summary>
+    private async Task FinishAsync(SandboxId id, SupervisorLink link)
+    {
+        try
+        {
+            await host.Remains.RemoveAsync(id, link, SupervisorRemains.ForcedPatience).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            LogDeleteFailed(e, id.Value);
+        }
+
+        await DeleteDataAsync(id).ConfigureAwait(false);
+    }
+
+    private void InBackground(Func<Task> work)
+    {
+        lock (gate)
+        {
+            var task = Task.Run(work);
+            unfinished.Add(task);
+            _ = task.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default); // bookkeeping must happen
+        }
+    }
+
+    private void Forget(Task task)
+    {
+        lock (gate)
+        {
+            unfinished.Remove(task);
         }
     }
 

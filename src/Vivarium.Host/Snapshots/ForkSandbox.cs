@@ -196,6 +196,7 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
             Reason = null,
             Message = null,
             Hostname = null,
+            Owner = null,
             Labels = labels.Count == 0 ? null : labels,
 
             // The source's host ports are taken: each fork gets free ones.

@@ -5,7 +5,6 @@ using Vivarium.Host.Naming;
 using Vivarium.Host.Sandboxes;
 using Vivarium.Host.Snapshots;
 using Vivarium.Host.Supervision;
-using Vivarium.Host.Templates;
 using Vivarium.Volumes;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;

@@ -1,5 +1,4 @@
 using Vivarium.Host.Sandboxes;
-using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Warm;
 

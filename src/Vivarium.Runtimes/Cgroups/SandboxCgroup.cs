@@ -7,7 +7,7 @@ namespace Vivarium.Runtimes.Cgroups;
 /// <summary>One sandbox's cgroup, in every hierarchy the machine has (version 1, hybrid or 2): making, limiting, freezing, measuring, emptying, removing.</summary>
 public sealed class SandboxCgroup
 {
-    private static readonly TimeSpan KillPoll = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan KillPoll = TimeSpan.FromMilliseconds(1);
 
     private readonly CgroupHierarchies hierarchies;
     private readonly string path;

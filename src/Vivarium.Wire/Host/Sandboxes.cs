@@ -89,7 +89,7 @@ public sealed record CreateParams
     /// The sandbox lives for the process that makes this call: when that has ended, however, it is destroyed. A restart of the daemon changes nothing. A
     /// caller whose process the daemon cannot see (another pid namespace) is not watched.
     /// </summary>
-    public bool EndWithCaller { get; init; }
+    public bool? EndWithCaller { get; init; }
 }
 
 /// <summary>A sandbox as every API call shows it.</summary>
