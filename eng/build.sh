@@ -24,7 +24,8 @@ stage() {
   fi
 }
 
-msbuild() { dotnet msbuild eng/Dist.proj -nologo -v:minimal -nodeReuse:false "$@"; }
+# Without the lock's descriptor: the compiler server that a build leaves behind for the next one would hold the lock.
+msbuild() { dotnet msbuild eng/Dist.proj -nologo -v:minimal -nodeReuse:false "$@" 9>&-; }
 
 mkdir -p artifacts
 exec 9>artifacts/.build.lock

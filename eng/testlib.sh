@@ -52,7 +52,7 @@ build_projects() {
   [ "${#projects[@]}" = 1 ] && target=tests/${projects[0]}
   exec 9>artifacts/.build.lock
   flock -w 1800 9 || { say "another build has held artifacts/.build.lock for 30 minutes"; return 1; }
-  if ! dotnet build "$target" -c Release -nologo -v:minimal -nodeReuse:false -p:RestoreLockedMode=true >"$log" 2>&1 </dev/null; then
+  if ! dotnet build "$target" -c Release -nologo -v:minimal -nodeReuse:false -p:RestoreLockedMode=true >"$log" 2>&1 </dev/null 9>&-; then
     grep -E '(error|warning) [A-Za-z]+[0-9]*' "$log" | sort -u | head -n 40 >&2
     say "the build failed; all of it is in $log"
     return 1

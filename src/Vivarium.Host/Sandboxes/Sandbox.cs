@@ -121,15 +121,17 @@ internal sealed partial class Sandbox
         return inbox.Writer.TryWrite(new Destroy(mode, result)) ? result.Task : gone.Task;
     }
 
-    private static async Task CompleteAsync<T>(TaskCompletionSource<T> result, Func<CancellationToken, Task<T>> body, CancellationToken token)
+    /// <summary>Runs an operation; what comes back tells its caller, and is called when the gate is open again: who hears of the end may ask for the next at once.</summary>
+    private static async Task<Action> CompleteAsync<T>(TaskCompletionSource<T> result, Func<CancellationToken, Task<T>> body, CancellationToken token)
     {
         try
         {
-            result.TrySetResult(await body(token).ConfigureAwait(false));
+            var value = await body(token).ConfigureAwait(false);
+            return () => result.TrySetResult(value);
         }
         catch (Exception e)
         {
-            result.TrySetException(e);
+            return () => result.TrySetException(e);
         }
     }
 
@@ -183,11 +185,11 @@ internal sealed partial class Sandbox
             if (destroys.Count > 0)
             {
                 var mode = destroyMode;
-                running = Begin(GateRules.Destroy, _ => DestroyOnceAsync(mode));
+                running = Begin(GateRules.Destroy, _ => SilentAsync(DestroyOnceAsync(mode)));
             }
             else if (Link is { IsOver: true })
             {
-                running = Begin(GateRules.Collect, token => collect(this, token));
+                running = Begin(GateRules.Collect, token => SilentAsync(collect(this, token)));
             }
         }
 
@@ -208,14 +210,15 @@ internal sealed partial class Sandbox
         }
     }
 
-    private RunningOperation Begin(GateRules rules, Func<CancellationToken, Task> body)
+    private RunningOperation Begin(GateRules rules, Func<CancellationToken, Task<Action>> body)
     {
         var operation = new RunningOperation(rules);
         _ = Task.Run(async () =>
         {
+            var answer = static () => { };
             try
             {
-                await body(operation.Token).ConfigureAwait(false);
+                answer = await body(operation.Token).ConfigureAwait(false);
             }
             catch (Exception e)
             {
@@ -225,8 +228,16 @@ internal sealed partial class Sandbox
             {
                 inbox.Writer.TryWrite(new OperationOver(operation));
             }
+
+            answer();
         });
         return operation;
+    }
+
+    private static async Task<Action> SilentAsync(Task work)
+    {
+        await work.ConfigureAwait(false);
+        return static () => { };
     }
 
     private void Finish(List<TaskCompletionSource> destroys)
@@ -257,7 +268,7 @@ internal sealed partial class Sandbox
 
     private abstract record Message;
 
-    private sealed record Perform(GateRules Rules, Func<CancellationToken, Task> Body, Action<VivariumException> Refuse) : Message;
+    private sealed record Perform(GateRules Rules, Func<CancellationToken, Task<Action>> Body, Action<VivariumException> Refuse) : Message;
 
     private sealed record Destroy(DestroyMode Mode, TaskCompletionSource Done) : Message;
 
