@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Vivarium.Host.Operations;
 using Vivarium.Host.Supervision;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
@@ -55,7 +56,7 @@ internal sealed partial class Sandbox
     public SupervisorLink? Link => Volatile.Read(ref link);
 
     /// <summary>Turns wait for each other here instead of being refused.</summary>
-    public SemaphoreSlim Turning { get; } = new(1, 1);
+    public Turnstile Turning { get; } = new();
 
     /// <summary>Completes when the sandbox is gone: no process is left and its name is free.</summary>
     public Task Gone => gone.Task;

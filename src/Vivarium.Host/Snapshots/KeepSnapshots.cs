@@ -1,3 +1,4 @@
+using Vivarium.Host.Operations;
 using Vivarium.Host.Sandboxes;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
@@ -7,7 +8,7 @@ namespace Vivarium.Host.Snapshots;
 /// <summary>Lists, shows, renames, holds and deletes snapshots. What changes the tree of a sandbox runs under its gate; a held snapshot may have none any more.</summary>
 internal sealed class KeepSnapshots(HostServices host, SnapshotStore store)
 {
-    private readonly SemaphoreSlim ownerless = new(1, 1);
+    private readonly Turnstile ownerless = new();
 
     /// <summary>Those of one sandbox, or all.</summary>
     public SnapshotList List(SnapshotListParams p)
@@ -101,21 +102,7 @@ internal sealed class KeepSnapshots(HostServices host, SnapshotStore store)
         return next;
     });
 
-    private async Task<T> UnderGateAsync<T>(SnapshotRecord record, Func<Sandbox?, Task<T>> work)
-    {
-        if (host.Catalog.Find(record.Sandbox.Value) is { } sandbox)
-        {
-            return await sandbox.PerformAsync(GateRules.ChangeSnapshots, _ => work(sandbox)).ConfigureAwait(false);
-        }
-
-        await ownerless.WaitAsync(CancellationToken.None /* each change is one write */).ConfigureAwait(false);
-        try
-        {
-            return await work(null).ConfigureAwait(false);
-        }
-        finally
-        {
-            ownerless.Release();
-        }
-    }
+    private Task<T> UnderGateAsync<T>(SnapshotRecord record, Func<Sandbox?, Task<T>> work) => host.Catalog.Find(record.Sandbox.Value) is { } sandbox
+        ? sandbox.PerformAsync(GateRules.ChangeSnapshots, _ => work(sandbox))
+        : ownerless.RunAsync(() => work(null));
 }

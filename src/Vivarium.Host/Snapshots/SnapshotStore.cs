@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Naming;
 using Vivarium.Host.Sandboxes;
-using Vivarium.Host.State;
 using Vivarium.Volumes;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;

@@ -42,23 +42,15 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
     }
 
     /// <summary>Closes a turn. Two at once are done one after the other; other operations are refused meanwhile, as always.</summary>
-    public async Task<SnapshotRecord> TurnAsync(Sandbox sandbox, TurnParams p)
+    public Task<SnapshotRecord> TurnAsync(Sandbox sandbox, TurnParams p)
     {
         SnapshotNames.CheckTexts(p.Label, p.Message);
         NameRules.CheckLabels(p.Labels ?? new Dictionary<string, string>());
-        await sandbox.Turning.WaitAsync(CancellationToken.None /* bounded by the turn before */).ConfigureAwait(false);
-        try
+        return sandbox.Turning.RunAsync(() => sandbox.PerformAsync(GateRules.Turn, token =>
         {
-            return await sandbox.PerformAsync(GateRules.Turn, token =>
-            {
-                var number = (sandbox.Record.Lineage?.Turns ?? 0) + 1;
-                return TakeAsync(sandbox, new Wanted(SnapshotKind.Turn, SnapshotNames.OfTurn(number)) { Turn = number, Label = p.Label, Message = p.Message, Labels = p.Labels }, token);
-            }).ConfigureAwait(false);
-        }
-        finally
-        {
-            sandbox.Turning.Release();
-        }
+            var number = (sandbox.Record.Lineage?.Turns ?? 0) + 1;
+            return TakeAsync(sandbox, new Wanted(SnapshotKind.Turn, SnapshotNames.OfTurn(number)) { Turn = number, Label = p.Label, Message = p.Message, Labels = p.Labels }, token);
+        }));
     }
 
     /// <summary>Makes a copy of the volume as it is at one instant, and says how long the sandbox stood still for it. The caller has pinned the key.</summary>

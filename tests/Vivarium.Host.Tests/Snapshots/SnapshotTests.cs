@@ -59,7 +59,7 @@ public sealed class SnapshotTests(SnapshotDaemon shared) : IClassFixture<Snapsho
         await Daemon.CreateAsync("now");
         await Daemon.ShAsync("now", "echo one > /root/a; echo two > /root/b; mkdir /root/d; echo x > /root/d/x");
         await Daemon.SnapshotAsync("now", "base");
-        Assert.Equal(0, (await Daemon.DiffAsync("now")).Entries.Count);
+        Assert.Empty((await Daemon.DiffAsync("now")).Entries);
         await Daemon.ShAsync("now", "echo more >> /root/a; rm /root/b; mv /root/d /root/e; ln -s a /root/l");
         var diff = await Daemon.DiffAsync("now");
         Assert.Equal("c:/root/a r:/root/b r:/root/d r:/root/d/x a:/root/e a:/root/e/x a:/root/l", diff.Paths());
