@@ -41,5 +41,11 @@ internal static class DaemonProgram
             await Console.Error.WriteLineAsync($"vivd: {e.Message}{(e.Hint is null ? string.Empty : "\n  " + e.Hint)}").ConfigureAwait(false);
             return CannotStart;
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A full or read-only disk, directories of somebody else: the machine's fault, so a sentence instead of a stack trace.
+            await Console.Error.WriteLineAsync($"vivd: starting the daemon: {e.Message}\n  Look at the disk and the permissions of paths.state and paths.runtime.").ConfigureAwait(false);
+            return CannotStart;
+        }
     }
 }

@@ -25,6 +25,7 @@ namespace Vivarium.Host;
 public sealed partial class VivariumHost : IAsyncDisposable
 {
     private const int ReattachedAtOnce = 16;
+    private const string Recovery = "recovery";
 
     private readonly StateDatabase database;
     private readonly ILogger<VivariumHost> logger;
@@ -41,7 +42,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
         Runs = new ProcessRuns(Access, services.Metrics);
         Logs = new ProcessLogs(services);
         Reports = new Reports(services, Workflows.Warm);
-        Doctor = new Doctor(services);
+        Pool = new PoolView(services);
+        Doctor = new Doctor(services, database);
         Gauges = new HostGauges(services);
     }
 
@@ -56,6 +58,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
     internal ProcessLogs Logs { get; }
 
     internal Reports Reports { get; }
+
+    internal PoolView Pool { get; }
 
     internal Doctor Doctor { get; }
 
@@ -75,7 +79,12 @@ public sealed partial class VivariumHost : IAsyncDisposable
             var metrics = new HostMetrics(time);
             var catalog = new SandboxCatalog();
             var snapshots = new SnapshotCatalog(catalog);
-            var pool = new VolumePool(token => PoolOpening.OpenAsync(config, paths, loggers, token), health, loggers.CreateLogger<VolumePool>());
+            var events = new EventLog(database, time);
+            var pool = new VolumePool(
+                token => PoolOpening.OpenAsync(config, paths, loggers, token),
+                health,
+                found => events.Publish("pool." + PoolView.Word(found.State), message: found.Message),
+                loggers.CreateLogger<VolumePool>());
             var services = new HostServices(
                 config,
                 paths,
@@ -84,7 +93,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 catalog,
                 new SnapshotTable(database),
                 snapshots,
-                new EventLog(database, time),
+                events,
                 new Alarms(time),
                 health,
                 new OperationRegistry(time, loggers.CreateLogger<OperationRegistry>()) { Ended = metrics.OperationEnded },
@@ -186,6 +195,13 @@ public sealed partial class VivariumHost : IAsyncDisposable
             Services.Health.Set("snapshots", HealthConditions.Degraded, $"{unreadable.Count} snapshots have unreadable records; their data is left alone ({string.Join(", ", unreadable.Take(5))})");
         }
 
+        var open = loaded.Records.Count(static r => !SandboxStates.HasEnded(r.State));
+        if (open > 0)
+        {
+            Services.Health.Set(
+                Recovery, HealthConditions.Degraded, $"the daemon has just started and is finding out what became of {open} sandboxes; calls about one of them wait for it");
+        }
+
         var reattach = new Reattach(Services, Workflows);
         var entrance = new SemaphoreSlim(ReattachedAtOnce);
         var settling = new List<Task>();
@@ -230,6 +246,10 @@ public sealed partial class VivariumHost : IAsyncDisposable
         catch (Exception e)
         {
             LogRecoveryFailed(e);
+        }
+        finally
+        {
+            Services.Health.Clear(Recovery);
         }
 
         Workflows.Warm.Start();

@@ -77,6 +77,12 @@ public interface IVolumeStore : IAsyncDisposable
     /// <summary>Limits a volume (null: no limit); <c>unimplemented</c> where <see cref="VolumeStoreCapabilities.Quota"/> is false.</summary>
     Task SetQuotaAsync(VolumeKind kind, string key, long? bytes, CancellationToken cancellationToken);
 
+    /// <summary>Bytes counted against a volume's limit, quickly; null where none are counted.</summary>
+    Task<long?> CountedAsync(VolumeKind kind, string key, CancellationToken cancellationToken);
+
+    /// <summary>Reads everything and compares it with its checksums; <c>unimplemented</c>, reason <c>check_not_available</c>, where nothing is checksummed.</summary>
+    Task<PoolCheck> CheckAsync(CancellationToken cancellationToken);
+
     /// <summary>Space of the pool.</summary>
     Task<PoolSpace> SpaceAsync(CancellationToken cancellationToken);
 

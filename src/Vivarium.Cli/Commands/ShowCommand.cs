@@ -62,7 +62,10 @@ internal sealed class ShowCommand : Verb
         fields.Add("cpus", Humanize.Number(sandbox.Resources.Cpus));
         fields.Add("memory", Humanize.Bytes(sandbox.Resources.MemoryBytes));
         fields.Add("processes", sandbox.Resources.Pids.ToString(CultureInfo.InvariantCulture));
-        fields.Add("disk", sandbox.Resources.DiskBytes is { } disk ? Humanize.Bytes(disk) : null);
+        fields.Add(
+            "disk",
+            sandbox.Resources.DiskBytes is not { } disk ? null
+                : Humanize.Bytes(disk) + (sandbox.DiskUsedBytes is { } used ? $", {Humanize.Bytes(used)} used beyond the template" : ""));
         fields.Add("network", sandbox.Network);
         fields.Add("created", Humanize.Time(sandbox.CreatedUnixMs, call.Clock));
         fields.Add("started", sandbox.StartedUnixMs is { } started ? Humanize.Time(started, call.Clock) : null);

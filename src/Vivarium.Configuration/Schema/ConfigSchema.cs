@@ -33,6 +33,8 @@ internal static class ConfigSchema
             c => c.Defaults.Memory, (c, v) => c with { Defaults = c.Defaults with { Memory = (ByteSize)v! } }),
         new("defaults", "pids", new IntegerType(16, 4_194_304), "Processes and threads of a new sandbox.",
             c => c.Defaults.Pids, (c, v) => c with { Defaults = c.Defaults with { Pids = (int)v! } }),
+        new("defaults", "disk", new SizeType(ByteSize.FromMiB(1), MaxSize, optional: true), "Disk space of a new sandbox; empty: no limit.",
+            c => c.Defaults.Disk, (c, v) => c with { Defaults = c.Defaults with { Disk = (ByteSize?)v } }),
         new("defaults", "network", new ChoiceType("none", "nat"), "Network of a new sandbox.",
             c => c.Defaults.Network, (c, v) => c with { Defaults = c.Defaults with { Network = (string)v! } }),
         new("defaults", "timeout", new DurationType(), "Life of a new sandbox; empty: no limit.",

@@ -20,6 +20,9 @@ public sealed record DefaultsConfig
     /// <summary>Processes and threads, at least 16.</summary>
     public int Pids { get; init; } = 1024;
 
+    /// <summary>Disk space a sandbox may write beyond its template; null: no limit.</summary>
+    public ByteSize? Disk { get; init; }
+
     /// <summary><c>none</c> or <c>nat</c>.</summary>
     public string Network { get; init; } = "none";
 

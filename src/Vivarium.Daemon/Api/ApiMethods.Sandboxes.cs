@@ -17,7 +17,7 @@ internal sealed partial class ApiMethods
         .Method(HostMethod.Create, HostJson.Default.CreateParams, HostJson.Default.SandboxInfo, CreateAsync)
         .Method(HostMethod.BeginCreate, HostJson.Default.CreateParams, HostJson.Default.BeginReply, (p, call, _) => new(new BeginReply { OperationId = Workflows.Create.Begin(p, CallerPid(call)).Id }))
         .Method(HostMethod.List, HostJson.Default.ListParams, HostJson.Default.SandboxList, (p, _, _) => new(List(p)))
-        .Method(HostMethod.Get, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, _, _) => new(SandboxView.Of(host.Services.Catalog.Get(p.Ref))))
+        .Method(HostMethod.Get, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, _, token) => GetAsync(p.Ref, token))
         .Method(HostMethod.Destroy, HostJson.Default.DestroyParams, HostJson.Default.Empty, async (p, _, token) =>
         {
             await Access.DestroyAsync(p, token).ConfigureAwait(false);
@@ -30,10 +30,15 @@ internal sealed partial class ApiMethods
         .Method(HostMethod.Pause, HostJson.Default.PauseParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Workflows.Pause.PauseAsync(s, p.Disk), token))
         .Method(HostMethod.Resume, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, Workflows.Pause.ResumeAsync, token))
         .Method(HostMethod.SetTimeout, HostJson.Default.SetTimeoutParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Access.SetTimeoutAsync(s, p), token))
+        .Method(HostMethod.Set, HostJson.Default.SetParams, HostJson.Default.SetReply, (p, _, token) => SetAsync(p, token))
         .Method(HostMethod.Stats, HostJson.Default.RefParams, HostJson.Default.SandboxUsage, async (p, _, token) =>
         {
-            var (_, link) = await Access.GetLiveAsync(p.Ref, "reading the usage of", token).ConfigureAwait(false);
-            return await link.StatsAsync(token).ConfigureAwait(false);
+            var (sandbox, link) = await Access.GetLiveAsync(p.Ref, "reading the usage of", token).ConfigureAwait(false);
+            var usage = await link.StatsAsync(token).ConfigureAwait(false);
+
+            // The supervisor knows the limits it began with; they may have been changed since.
+            var limits = sandbox.Record.Resources;
+            return link.Info.Capabilities.Limits ? usage with { MemoryLimitBytes = limits.MemoryBytes, PidsLimit = limits.Pids } : usage;
         })
         .Method(HostMethod.Ticket, HostJson.Default.SandboxTicketParams, HostJson.Default.SandboxTicket, async (p, _, token) =>
         {
@@ -51,6 +56,20 @@ internal sealed partial class ApiMethods
     }
 
     private static int CallerPid(JsonRpcCall call) => call.Connection.State is PeerCredentials peer ? peer.Pid : 0;
+
+    private async ValueTask<SandboxInfo> GetAsync(string reference, CancellationToken cancellationToken)
+    {
+        var sandbox = host.Services.Catalog.Get(reference);
+        var used = await Workflows.Set.DiskUsedAsync(sandbox.Record, cancellationToken).ConfigureAwait(false);
+        return SandboxView.Of(sandbox) with { DiskUsedBytes = used };
+    }
+
+    private async ValueTask<SetReply> SetAsync(SetParams p, CancellationToken cancellationToken)
+    {
+        var sandbox = await Access.GetAsync(p.Ref, cancellationToken).ConfigureAwait(false);
+        var (_, later) = await Workflows.Set.RunAsync(sandbox, p).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return new SetReply { Sandbox = SandboxView.Of(sandbox), AtNextStart = later.Count > 0 ? later : null };
+    }
 
     private SandboxList List(ListParams p) => new()
     {

@@ -1,5 +1,6 @@
 using Vivarium.Host.Access;
 using Vivarium.Host.Sandboxes;
+using Vivarium.Host.State;
 using Vivarium.Linux.Processes;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Volumes;
@@ -9,7 +10,7 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Host.Health;
 
 /// <summary>Looks, read-only, at what sandboxes need on this machine: pass, warn or fail per feature, each with what to do.</summary>
-internal sealed class Doctor(HostServices host)
+internal sealed class Doctor(HostServices host, StateDatabase database)
 {
     private const string Pass = "pass", Warn = "warn", Fail = "fail";
 
@@ -28,6 +29,7 @@ internal sealed class Doctor(HostServices host)
         checks.AddRange(await GuardAsync("user_namespaces", UserNamespacesAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("pool", PoolAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("templates", TemplatesAsync, cancellationToken).ConfigureAwait(false));
+        checks.AddRange(await GuardAsync("database", DatabaseAsync, cancellationToken).ConfigureAwait(false));
         checks.Add(Disk("state_disk", host.Paths.State));
         checks.Add(Disk("runtime_disk", host.Paths.Runtime));
         checks.AddRange(host.Health.Snapshot().Conditions.Select(static c => Check("health." + c.Name, c.Severity == HealthConditions.Unhealthy ? Fail : Warn, c.Message)));
@@ -119,6 +121,19 @@ internal sealed class Doctor(HostServices host)
         return name.Length == 0 ? Check("socket_group", Pass, "only root may use the socket")
             : SocketGroup.Find(name) is { } id ? Check("socket_group", Pass, $"members of {name} ({id}) may use the socket")
             : Check("socket_group", Warn, $"the group {name} does not exist: only root may use the socket", $"groupadd {name}, add users to it, restart the daemon.");
+    }
+
+    private async Task<IReadOnlyList<DoctorCheck>> DatabaseAsync(CancellationToken cancellationToken)
+    {
+        var wrong = await Task.Run(database.Check, cancellationToken).ConfigureAwait(false);
+        var path = host.Paths.Database;
+        var copy = StateBackup.Newest(path) is { } newest ? $"; an earlier copy is {newest}" : string.Empty;
+        return
+        [
+            wrong is null
+                ? Check("database", Pass, $"{path} is whole ({new FileInfo(path).Length >> 10} KiB){copy}")
+                : Check("database", Fail, $"{path} is damaged: {wrong}{copy}", "Stop the daemon, copy the database away, and restore a copy or let 'sqlite3 vivarium.db .recover' save what can be saved."),
+        ];
     }
 
     private async Task<IReadOnlyList<DoctorCheck>> EnginesAsync(CancellationToken cancellationToken)

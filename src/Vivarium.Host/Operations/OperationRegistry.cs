@@ -140,9 +140,15 @@ public sealed partial class OperationRegistry(TimeProvider time, ILogger<Operati
         return e;
     }
 
-    /// <summary>What a caller sees of a defect or a system error nobody translated.</summary>
-    public static VivariumException Internal(string what, Exception e) => new(
-        ErrorCode.Internal, $"{what} failed: {e.Message}", "Look the operation id up in the daemon's log.", "internal", e);
+    /// <summary>What a caller sees of a defect or a system error nobody translated. That the machine ran out of something is no defect.</summary>
+    public static VivariumException Internal(string what, Exception e) => e switch
+    {
+        IOException when e.Message.Contains("No space left on device", StringComparison.Ordinal) => new(
+            ErrorCode.ResourceExhausted, $"{what} failed: the disk is full ({e.Message})", "Free space in the state and runtime directories, and try again.", "disk_full", e),
+        IOException when e.Message.Contains("Too many open files", StringComparison.Ordinal) => new(
+            ErrorCode.ResourceExhausted, $"{what} failed: the daemon has no file descriptors left", "Close connections, or raise its limit (LimitNOFILE), and try again.", "too_many_files", e),
+        _ => new(ErrorCode.Internal, $"{what} failed: {e.Message}", "Look the operation id up in the daemon's log.", "internal", e),
+    };
 
     private void Prune()
     {

@@ -8,13 +8,15 @@ namespace Vivarium.Host.Pool;
 /// The volume store, opened in the background so that the daemon answers while a pool is being made or mounted. A failure is a health condition; the next
 /// call that needs the pool tries again.
 /// </summary>
-internal sealed partial class VolumePool(Func<CancellationToken, Task<IVolumeStore>> open, HealthConditions health, ILogger<VolumePool> logger) : IAsyncDisposable
+internal sealed partial class VolumePool(
+    Func<CancellationToken, Task<IVolumeStore>> open, HealthConditions health, Action<PoolHealth> changed, ILogger<VolumePool> logger) : IAsyncDisposable
 {
     private const string Condition = "pool";
 
     private readonly Lock gate = new();
     private readonly CancellationTokenSource closing = new();
     private Task<IVolumeStore>? opening;
+    private PoolState lastState = PoolState.Healthy;
 
     /// <summary>The store; waits while it is being opened.</summary>
     public Task<IVolumeStore> GetAsync(CancellationToken cancellationToken)
@@ -54,6 +56,18 @@ internal sealed partial class VolumePool(Func<CancellationToken, Task<IVolumeSto
         else
         {
             health.Set(Condition, found.State == PoolState.Degraded ? HealthConditions.Degraded : HealthConditions.Unhealthy, found.Message);
+        }
+
+        bool other;
+        lock (gate)
+        {
+            other = found.State != lastState;
+            lastState = found.State;
+        }
+
+        if (other)
+        {
+            changed(found);
         }
 
         return found;

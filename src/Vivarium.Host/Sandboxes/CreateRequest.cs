@@ -9,9 +9,6 @@ namespace Vivarium.Host.Sandboxes;
 /// <summary>Checks the parameters of a create against rules and limits before anything is made, and fills in defaults.</summary>
 internal static class CreateRequest
 {
-    private const long MinMemory = 16L << 20;
-    private const int MinPids = 16;
-    private const long MinDisk = 1L << 20;
     private const int MaxEnvironmentBytes = 256 * 1024;
     private const int MaxSecrets = 256;
 
@@ -98,49 +95,17 @@ internal static class CreateRequest
         _ => ms,
     };
 
-    private static ResourceSpec Resources(CreateParams p, VivariumConfig config)
-    {
-        var cpus = p.Cpus ?? Math.Min(config.Defaults.Cpus, config.Limits.MaxCpus ?? double.MaxValue);
-        if (!double.IsFinite(cpus) || cpus < 0.01 || cpus > 1024)
+    /// <summary>What was asked for, else the default within the limits; checked.</summary>
+    private static ResourceSpec Resources(CreateParams p, VivariumConfig config) => ResourceCheck.Require(
+        "creating a sandbox",
+        new ResourceSpec
         {
-            throw Bad($"{cpus} CPUs are out of range", "Give 0.01 to 1024.", "bad_cpus");
-        }
-
-        if (cpus > config.Limits.MaxCpus)
-        {
-            throw Limit($"{cpus} CPUs are more than the limit of {config.Limits.MaxCpus}", "limits.max_cpus");
-        }
-
-        var mostMemory = config.Limits.MaxMemory?.Bytes;
-        var memory = p.MemoryBytes ?? Math.Min(config.Defaults.Memory.Bytes, mostMemory ?? long.MaxValue);
-        if (memory is < MinMemory or > 1L << 50)
-        {
-            throw Bad($"{memory} bytes of memory are out of range", "Give at least 16 MiB.", "bad_memory");
-        }
-
-        if (memory > mostMemory)
-        {
-            throw Limit($"{memory} bytes of memory are more than the limit of {mostMemory}", "limits.max_memory");
-        }
-
-        var pids = p.Pids ?? Math.Min(config.Defaults.Pids, config.Limits.MaxPids ?? int.MaxValue);
-        if (pids is < MinPids or > 4_000_000)
-        {
-            throw Bad($"{pids} processes are out of range", "Give at least 16.", "bad_pids");
-        }
-
-        if (pids > config.Limits.MaxPids)
-        {
-            throw Limit($"{pids} processes are more than the limit of {config.Limits.MaxPids}", "limits.max_pids");
-        }
-
-        if (p.DiskBytes is < MinDisk)
-        {
-            throw Bad($"{p.DiskBytes} bytes of disk are out of range", "Give at least 1 MiB.", "bad_disk");
-        }
-
-        return new ResourceSpec { Cpus = cpus, MemoryBytes = memory, Pids = pids, DiskBytes = p.DiskBytes };
-    }
+            Cpus = p.Cpus ?? Math.Min(config.Defaults.Cpus, config.Limits.MaxCpus ?? double.MaxValue),
+            MemoryBytes = p.MemoryBytes ?? Math.Min(config.Defaults.Memory.Bytes, config.Limits.MaxMemory?.Bytes ?? long.MaxValue),
+            Pids = p.Pids ?? Math.Min(config.Defaults.Pids, config.Limits.MaxPids ?? int.MaxValue),
+            DiskBytes = p.DiskBytes ?? config.Defaults.Disk?.Bytes,
+        },
+        config.Limits);
 
     private static string RuntimeOf(string runtime, VivariumConfig config) => runtime switch
     {
@@ -161,7 +126,8 @@ internal static class CreateRequest
         _ => throw Bad($"the network mode {NameRules.Quote(network)} is not known", "Use none or nat.", "unknown_network"),
     };
 
-    private static string OnTimeout(string action) => action is "kill" or "pause"
+    /// <summary>A word for what happens when the time is up.</summary>
+    public static string OnTimeout(string action) => action is "kill" or "pause"
         ? action
         : throw Bad($"on_timeout {NameRules.Quote(action)} is not known", "Use kill or pause.", "bad_on_timeout");
 
@@ -212,7 +178,4 @@ internal static class CreateRequest
     }
 
     private static VivariumException Bad(string what, string hint, string reason) => new(ErrorCode.InvalidArgument, "creating a sandbox: " + what, hint, reason);
-
-    private static VivariumException Limit(string what, string key) =>
-        new(ErrorCode.ResourceExhausted, "creating a sandbox: " + what, $"Ask for less, or raise {key}.", "over_limit");
 }

@@ -43,6 +43,9 @@ internal sealed record GateRules(string Verb, IReadOnlyList<string> From, string
 
     public static readonly GateRules UnpublishPort = PublishPort with { Verb = "unpublishing a port of" };
 
+    public static readonly GateRules Set = new(
+        "changing", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed], "Wait until the sandbox has settled.");
+
     public static readonly GateRules Create = new("creating", [SandboxState.Creating], string.Empty);
 
     public static readonly GateRules Reattach = new("re-attaching", [], string.Empty);

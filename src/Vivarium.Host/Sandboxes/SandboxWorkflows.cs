@@ -28,6 +28,7 @@ internal sealed class SandboxWorkflows
         RollBack = new RollBackSandbox(host, store, Start, End);
         Fork = new ForkSandbox(host, store, Snapshot, this);
         Warm = new WarmPool(host, this);
+        Set = new SetSandbox(host);
     }
 
     public StartSandbox Start { get; }
@@ -56,6 +57,8 @@ internal sealed class SandboxWorkflows
 
     /// <summary>Sandboxes ready ahead of need.</summary>
     public WarmPool Warm { get; }
+
+    public SetSandbox Set { get; }
 
     /// <summary>A sandbox with its actor running.</summary>
     public Sandbox Make(SandboxRecord record) => new(record, DestroyAsync, CollectAsync, logger);

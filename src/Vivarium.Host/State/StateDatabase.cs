@@ -61,13 +61,18 @@ public sealed partial class StateDatabase : IDisposable
                 throw Damaged(path, null);
             }
 
+            if (StateBackup.Make(connection, path) is { } copy)
+            {
+                LogBackup(logger, copy);
+            }
+
             StateMigrations.Apply(connection, path);
             return new StateDatabase(text, connection, logger);
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
             connection.Dispose();
-            throw Damaged(path, e);
+            throw Unopenable(path, e);
         }
         catch
         {
@@ -92,6 +97,25 @@ public sealed partial class StateDatabase : IDisposable
         using var reader = new SqliteConnection(connectionString);
         reader.Open();
         return work(reader);
+    }
+
+    /// <summary>Looks at every page and index, which takes a moment with many rows; null when all is well, else what is not.</summary>
+    public string? Check()
+    {
+        try
+        {
+            return Read(static c =>
+            {
+                using var command = c.CreateCommand();
+                command.CommandText = "PRAGMA integrity_check(1)";
+                var said = command.ExecuteScalar() as string;
+                return said == "ok" ? null : said ?? "the check gave no answer";
+            });
+        }
+        catch (SqliteException e)
+        {
+            return e.Message;
+        }
     }
 
     /// <summary>Writes what is waiting and closes the file.</summary>
@@ -229,10 +253,33 @@ public sealed partial class StateDatabase : IDisposable
         _ => new(ErrorCode.Internal, "writing the state database failed: " + e.Message, "Look at the daemon's log and at the disk.", "state_write_failed", e),
     };
 
+    /// <summary>Result codes of SQLite: 5 busy, 6 locked, 8 read-only, 10 I/O error, 13 full, 14 cannot open. Anything else means the content is not what it should be.</summary>
+    private static VivariumException Unopenable(string path, Exception e) => (e as SqliteException)?.SqliteErrorCode switch
+    {
+        13 => DiskFull(path, e),
+        null when IsDiskFull(e) => DiskFull(path, e),
+        5 or 6 => new(
+            ErrorCode.Unavailable, $"opening the state database {path}: another program holds it", "End that program (a database browser?) and start again.", "database_locked", e),
+        null or 8 or 10 or 14 => new(
+            ErrorCode.Unavailable,
+            $"opening the state database {path}: it cannot be read or written ({e.Message})",
+            "Nothing is wrong with its content as far as is known: look at the permissions and the disk of the state directory, then start again.",
+            "database_unopenable",
+            e),
+        _ => Damaged(path, e),
+    };
+
+    private static bool IsDiskFull(Exception e) => e is IOException && e.Message.Contains("No space left", StringComparison.Ordinal);
+
+    private static VivariumException DiskFull(string path, Exception e) => new(
+        ErrorCode.ResourceExhausted, $"opening the state database {path}: the disk is full", "Free space in the state directory and start again; the database is as it was.", "disk_full", e);
+
     private static VivariumException Damaged(string path, Exception? inner) => new(
         ErrorCode.DataLoss,
         $"opening the state database {path}: it is damaged" + (inner is null ? string.Empty : $" ({inner.Message})"),
-        "Move it away (with its -wal and -shm files) and start again: running sandboxes go on but are not known to the new database; or restore a copy.",
+        "Restore a copy ("
+        + (StateBackup.Newest(path) is { } copy ? $"there is {copy}" : $"{Path.GetFileName(path)}.before-vN is made before each change of its form")
+        + "), or move it away with its -wal and -shm files and start again: a new one is made, sandboxes of the old one are removed as orphans.",
         "database_damaged",
         inner);
 
@@ -246,6 +293,9 @@ public sealed partial class StateDatabase : IDisposable
     }
 
     private sealed record Write(Action<SqliteConnection> Work, TaskCompletionSource? Done);
+
+    [LoggerMessage(EventId = 1003, Level = LogLevel.Information, Message = "the state database has an older form; it was copied to {Copy} before it is changed")]
+    private static partial void LogBackup(ILogger logger, string copy);
 
     [LoggerMessage(EventId = 1001, Level = LogLevel.Error, Message = "a write to the state database failed")]
     private partial void LogWriteFailed(Exception exception);

@@ -16,6 +16,13 @@ namespace Vivarium.Linux.Btrfs;
 public sealed record BtrfsSpace(
     long DeviceBytes, long UnallocatedBytes, long DataTotal, long DataUsed, long MetadataTotal, long MetadataUsed, long GlobalReserve, bool Mixed, int MetadataCopies);
 
+/// <summary>What a scrub found.</summary>
+/// <param name="Bytes">Read.</param>
+/// <param name="Errors">Of reading, checksums, headers and superblocks.</param>
+/// <param name="Corrected">Of those repaired from a second copy.</param>
+/// <param name="Uncorrectable">Of those lost.</param>
+public sealed record BtrfsScrub(long Bytes, long Errors, long Corrected, long Uncorrectable);
+
 /// <summary>Calls about a whole file system.</summary>
 public static class BtrfsFileSystem
 {
@@ -126,6 +133,23 @@ public static class BtrfsFileSystem
         }
 
         return sum;
+    }
+
+    /// <summary>
+    /// Reads everything on the first device and compares it with its checksums (a scrub); repairs what has a second copy. Blocks until it is done, minutes on a large pool.
+    /// </summary>
+    /// <exception cref="LinuxException">EINPROGRESS: a scrub is running already.</exception>
+    public static BtrfsScrub Scrub(string path)
+    {
+        using var handle = BtrfsNative.OpenDirectory(path);
+
+        // struct btrfs_ioctl_scrub_args: device, start, end, flags, then struct btrfs_scrub_progress of 15 counters.
+        var arguments = new byte[1024];
+        BinaryPrimitives.WriteUInt64LittleEndian(arguments, 1);
+        BinaryPrimitives.WriteUInt64LittleEndian(arguments.AsSpan(16), ulong.MaxValue);
+        BtrfsNative.Do(handle, BtrfsNative.Scrub, arguments, "scrub", path);
+        long Counter(int number) => BinaryPrimitives.ReadInt64LittleEndian(arguments.AsSpan(32 + (number * 8)));
+        return new BtrfsScrub(Counter(2) + Counter(3), Counter(4) + Counter(5) + Counter(6) + Counter(9), Counter(12), Counter(11));
     }
 
     private static long DeviceBytes(Microsoft.Win32.SafeHandles.SafeFileHandle handle, string path)

@@ -22,6 +22,7 @@ internal static class BtrfsNative
     internal const uint Resize = 0x50009403;
     internal const uint DeviceStats = 0xc4089434;
     internal const uint QuotaControl = 0xc0109428;
+    internal const uint Scrub = 0xc400941b;
     internal const uint QuotaRescanWait = 0x942e;
     internal const uint QuotaGroupLimit = 0x8030942b;
 

@@ -8,6 +8,8 @@ public static class BtrfsQuota
     private const ulong Enable = 1, EnableSimple = 4;
     private const ulong LimitReferenced = 1;
     private const ulong NoLimit = ulong.MaxValue;
+    private const ulong QuotaTree = 8;
+    private const uint GroupInfo = 242;
 
     /// <summary>
     /// Turns quotas on, if they are off: simple quotas (kernel 6.7), which cost nothing on snapshots and deletes, else the full ones.
@@ -38,6 +40,36 @@ public static class BtrfsQuota
         BinaryPrimitives.WriteUInt64LittleEndian(arguments.AsSpan(8), LimitReferenced);
         BinaryPrimitives.WriteUInt64LittleEndian(arguments.AsSpan(16), bytes is { } limit ? (ulong)limit : NoLimit);
         BtrfsNative.Do(handle, BtrfsNative.QuotaGroupLimit, arguments, "limit subvolume", subvolume);
+    }
+
+    /// <summary>Bytes counted against the limit, as of the last commit (up to 30 s ago); null when quotas are off.</summary>
+    public static long? Used(string subvolume)
+    {
+        using var handle = BtrfsNative.OpenDirectory(subvolume);
+        var info = new byte[0x1f8];
+        BtrfsNative.Do(handle, BtrfsNative.SubvolumeInfo, info, "read subvolume", subvolume);
+        var id = BinaryPrimitives.ReadUInt64LittleEndian(info);
+        long? used = null;
+        try
+        {
+            TreeSearch.Visit(
+                handle,
+                new TreeSearch.Range(QuotaTree, 0, 0, GroupInfo, GroupInfo),
+                subvolume,
+                (in TreeSearch.Item item, ReadOnlySpan<byte> data) =>
+                {
+                    // struct btrfs_qgroup_info_item: generation, referenced, …
+                    used = item.Offset == id ? BinaryPrimitives.ReadInt64LittleEndian(data[8..]) : used;
+                    return item.Offset < id;
+                },
+                CancellationToken.None); // a few items of one tree
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENOENT)
+        {
+            return null;
+        }
+
+        return used;
     }
 
     private static int Control(Microsoft.Win32.SafeHandles.SafeFileHandle handle, ulong command)

@@ -25,8 +25,7 @@ internal static class CgroupLimits
         {
             Write(hierarchies, "cpu", path, "cpu.cfs_period_us", CpuPeriodUs.ToString(CultureInfo.InvariantCulture));
             Write(hierarchies, "cpu", path, "cpu.cfs_quota_us", quota);
-            Write(hierarchies, "memory", path, "memory.limit_in_bytes", memory);
-            Write(hierarchies, "memory", path, "memory.memsw.limit_in_bytes", memory, optional: true);
+            WriteMemoryV1(hierarchies, path, memory);
         }
 
         Write(hierarchies, "pids", path, "pids.max", pids);
@@ -35,10 +34,16 @@ internal static class CgroupLimits
     /// <summary>Sets the memory and process limits of a version 1 cgroup.</summary>
     public static void ApplyWork(CgroupHierarchies hierarchies, string path, ResourceSpec limits)
     {
-        var memory = limits.MemoryBytes.ToString(CultureInfo.InvariantCulture);
+        WriteMemoryV1(hierarchies, path, limits.MemoryBytes.ToString(CultureInfo.InvariantCulture));
+        Write(hierarchies, "pids", path, "pids.max", limits.Pids.ToString(CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Memory with swap may never be below memory: raised before it, lowered after it.</summary>
+    private static void WriteMemoryV1(CgroupHierarchies hierarchies, string path, string memory)
+    {
+        Write(hierarchies, "memory", path, "memory.memsw.limit_in_bytes", memory, optional: true);
         Write(hierarchies, "memory", path, "memory.limit_in_bytes", memory);
         Write(hierarchies, "memory", path, "memory.memsw.limit_in_bytes", memory, optional: true);
-        Write(hierarchies, "pids", path, "pids.max", limits.Pids.ToString(CultureInfo.InvariantCulture));
     }
 
     private static void Write(CgroupHierarchies hierarchies, string controller, string path, string file, string value, bool optional = false)

@@ -30,6 +30,17 @@ internal static class CgroupUsage
         };
     }
 
+    /// <summary>Memory without the cache of files, which the kernel gives back when it is asked for.</summary>
+    public static long? MemoryInUse(CgroupHierarchies hierarchies, string path)
+    {
+        var directory = hierarchies.Directory("memory", path);
+        var all = Number(directory + (hierarchies.Unified ? "/memory.current" : "/memory.usage_in_bytes"));
+        var cache = hierarchies.Unified
+            ? Field(directory + "/memory.stat", "active_file") + Field(directory + "/memory.stat", "inactive_file")
+            : Field(directory + "/memory.stat", "total_active_file") + Field(directory + "/memory.stat", "total_inactive_file");
+        return all is null ? null : Math.Max(0, all.Value - (cache ?? 0));
+    }
+
     public static long OomKills(CgroupHierarchies hierarchies, string path) => OomKillsOrNull(hierarchies, path) ?? 0;
 
     private static long? OomKillsOrNull(CgroupHierarchies hierarchies, string path)

@@ -50,6 +50,23 @@ public sealed class SandboxCgroup
         CgroupLimits.Apply(hierarchies, path, limits);
     }
 
+    /// <summary>Changes the limits of a sandbox that runs; what the agent may use beyond them stays.</summary>
+    /// <exception cref="Wire.Errors.VivariumException">The kernel refuses one; those before it are set.</exception>
+    public void Limit(ResourceSpec limits)
+    {
+        var work = $"{path}/{WorkCgroup.Name}";
+        var hasWork = hierarchies.V1.TryGetValue("memory", out var memory) && Directory.Exists(memory + work);
+        if (hasWork)
+        {
+            CgroupLimits.ApplyWork(hierarchies, work, limits);
+        }
+
+        CgroupLimits.Apply(hierarchies, path, hasWork ? WorkCgroup.WithAgent(limits) : limits);
+    }
+
+    /// <summary>Memory in use that cannot be given back at once: without the cache of files. Null when it cannot be known.</summary>
+    public long? MemoryInUse() => CgroupUsage.MemoryInUse(hierarchies, path);
+
     /// <summary>Processes in it and below, as this process sees them.</summary>
     public IReadOnlyList<int> Processes()
     {

@@ -121,6 +121,9 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             Env = ["PATH=" + SpawnOptions.DefaultPath],
             Fds = pipes.ChildDescriptors,
             NewSession = true,
+
+            // Not in the sandbox's cgroup, so a reclaim would not find it: one that outlived us would make a sandbox that belongs to nobody.
+            ParentDeathSignal = Signals.SIGKILL,
             CgroupDirectories = engine.IgnoresCgroups ? cgroup.Directories : null,
         };
         launcher = mapped is not null ? mapped.Run(() => ChildProcess.Start(program))

@@ -121,6 +121,14 @@ public sealed class HostClient : IAsyncDisposable
 
     public Task<SandboxInfo> SetTimeoutAsync(SetTimeoutParams p, CancellationToken ct) => CallAsync(HostMethod.SetTimeout, p, Json.SetTimeoutParams, Json.SandboxInfo, ct);
 
+    public Task<SetReply> SetAsync(SetParams p, CancellationToken ct) => CallAsync(HostMethod.Set, p, Json.SetParams, Json.SetReply, ct);
+
+    public Task<PoolInfo> PoolAsync(CancellationToken ct) => CallAsync(HostMethod.Pool, Json.PoolInfo, ct);
+
+    public Task<PoolInfo> GrowPoolAsync(PoolGrowParams p, CancellationToken ct) => CallAsync(HostMethod.PoolGrow, p, Json.PoolGrowParams, Json.PoolInfo, ct);
+
+    public Task<PoolCheckReply> CheckPoolAsync(CancellationToken ct) => CallAsync(HostMethod.PoolCheck, Json.PoolCheckReply, ct);
+
     public Task<RunReply> ExecAsync(RunParams p, CancellationToken ct) => CallAsync(HostMethod.Exec, p, Json.RunParams, Json.RunReply, ct);
 
     public Task<LaunchReply> LaunchAsync(LaunchProcessParams p, CancellationToken ct) => CallAsync(HostMethod.Launch, p, Json.LaunchProcessParams, Json.LaunchReply, ct);

@@ -18,6 +18,9 @@ internal sealed partial class BtrfsVolumeStore : IVolumeStore
     private readonly IPoolBacking backing;
     private readonly BlockingThreads quick = new("volumes", QuickThreads);
     private readonly BlockingThreads slow = new("volumes-slow", SlowThreads);
+
+    /// <summary>A check of a large pool takes minutes and must hold up nothing else.</summary>
+    private readonly BlockingThreads checks = new("volumes-check", 1);
     private readonly ActivePaths active = new();
     private readonly SpaceRecovery recovery;
 
@@ -193,6 +196,28 @@ internal sealed partial class BtrfsVolumeStore : IVolumeStore
             cancellationToken);
     }
 
+    public Task<long?> CountedAsync(VolumeKind kind, string key, CancellationToken cancellationToken)
+    {
+        var path = layout.PathOf(kind, key);
+        return quick.RunAsync(
+            () =>
+            {
+                long? used = null;
+                Try($"reading the quota of the {StoreErrors.Word(kind)} volume '{key}'", () => used = Directory.Exists(path) ? BtrfsQuota.Used(path) : null);
+                return used;
+            },
+            cancellationToken);
+    }
+
+    public Task<PoolCheck> CheckAsync(CancellationToken cancellationToken) => checks.RunAsync(
+        () =>
+        {
+            var found = new BtrfsScrub(0, 0, 0, 0);
+            Try("checking the pool", () => found = BtrfsFileSystem.Scrub(layout.Root));
+            return new PoolCheck(found.Bytes, found.Errors, found.Corrected, found.Uncorrectable);
+        },
+        cancellationToken);
+
     public Task<PoolSpace> SpaceAsync(CancellationToken cancellationToken) => quick.RunAsync(
         () =>
         {
@@ -245,6 +270,7 @@ internal sealed partial class BtrfsVolumeStore : IVolumeStore
     {
         quick.Dispose();
         slow.Dispose();
+        checks.Dispose();
         return ValueTask.CompletedTask;
     }
 

@@ -174,7 +174,12 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
 
     public Task SetQuotaAsync(VolumeKind kind, string key, long? bytes, CancellationToken cancellationToken) =>
         throw new VivariumException(
-            ErrorCode.Unimplemented, "a volume limit cannot be honoured: the local-disk store has no quota", "use a btrfs pool, or leave the limit out");
+            ErrorCode.Unimplemented, "a disk limit cannot be honoured: the local-disk store has no quota", "use a btrfs pool ([pool] store), or leave the limit out", "quota_not_available");
+
+    public Task<long?> CountedAsync(VolumeKind kind, string key, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
+    public Task<PoolCheck> CheckAsync(CancellationToken cancellationToken) => throw new VivariumException(
+        ErrorCode.Unimplemented, "checking the pool: the local-disk store keeps no checksums", "use a btrfs pool, or check the machine's own file system", "check_not_available");
 
     public Task<PoolSpace> SpaceAsync(CancellationToken cancellationToken) => Task.FromResult(Space());
 

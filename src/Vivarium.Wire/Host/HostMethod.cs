@@ -47,6 +47,8 @@ public static class HostMethod
     public const string Stats = "sandbox.stats";
     /// <summary><see cref="SandboxTicketParams"/> → <see cref="SandboxTicket"/>: open a guest port at the supervisor directly.</summary>
     public const string Ticket = "sandbox.ticket";
+    /// <summary><see cref="SetParams"/> → <see cref="SetReply"/>.</summary>
+    public const string Set = "sandbox.set";
     /// <summary><see cref="SetTimeoutParams"/> → <see cref="SandboxInfo"/>.</summary>
     public const string SetTimeout = "sandbox.set_timeout";
 
@@ -100,6 +102,13 @@ public static class HostMethod
     public const string BeginTemplateBuild = "template.begin_build";
     /// <summary><see cref="RemoveTemplateParams"/> → Empty; refused while sandboxes use it.</summary>
     public const string TemplateRemove = "template.remove";
+
+    /// <summary>() → <see cref="PoolInfo"/>.</summary>
+    public const string Pool = "pool.show";
+    /// <summary><see cref="PoolGrowParams"/> → <see cref="PoolInfo"/>.</summary>
+    public const string PoolGrow = "pool.grow";
+    /// <summary>() → <see cref="PoolCheckReply"/>, when everything has been read; minutes on a large pool.</summary>
+    public const string PoolCheck = "pool.check";
 
     /// <summary>() → <see cref="OperationList"/>.</summary>
     public const string Operations = "operation.list";

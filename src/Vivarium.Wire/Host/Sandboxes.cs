@@ -179,6 +179,9 @@ public sealed record SandboxInfo
     /// <summary>Shared directories.</summary>
     public IReadOnlyList<ShareSpec>? Shares { get; init; }
 
+    /// <summary>Bytes counted against the disk limit, as of the last commit of the pool; only in answers about one sandbox, and only with a limit.</summary>
+    public long? DiskUsedBytes { get; init; }
+
     /// <summary>What its runtime can do.</summary>
     public RuntimeCapabilities? Capabilities { get; init; }
 

@@ -1,4 +1,7 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Vivarium.Linux.Files;
+using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Processes;
 using Vivarium.TestKit;
 using Vivarium.Transport.Host;
@@ -21,6 +24,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     private readonly SafeHandle? stderr;
     private readonly LeakCheck leaks;
     private ChildProcess? process;
+    private string? pool;
 
     private TestDaemon(string programs, string[] settings, SafeHandle? stderr)
     {
@@ -28,7 +32,7 @@ internal sealed class TestDaemon : IAsyncDisposable
         this.settings = settings;
         this.stderr = stderr;
         CgroupRoot = "/vh-" + Path.GetFileName(Root)[3..];
-        leaks = LeakCheck.Begin(new LeakScope { Process = false, MountsBelow = [Root], CgroupRoot = CgroupRoot, ProcessesMentioning = Root });
+        leaks = LeakCheck.Begin(new LeakScope { Process = false, MountsBelow = [Root], LoopFilesBelow = [Root], CgroupRoot = CgroupRoot, ProcessesMentioning = Root });
     }
 
     public string Root { get; } = Directory.CreateTempSubdirectory("vh.").FullName;
@@ -53,6 +57,39 @@ internal sealed class TestDaemon : IAsyncDisposable
         var daemon = new TestDaemon(await Programs.DirectoryAsync(), settings, stderr);
         await daemon.StartAgainAsync();
         return daemon;
+    }
+
+    /// <summary>Its state, but not its pool, is on a file system of this size.</summary>
+    public static async Task<TestDaemon> StartOnSmallDiskAsync(string size)
+    {
+        var root = Directory.CreateTempSubdirectory("vp.").FullName;
+        var daemon = new TestDaemon(await Programs.DirectoryAsync(), ["VIVARIUM_POOL_PATH=" + root]) { pool = root };
+        Directory.CreateDirectory(daemon.State);
+        Mount.FileSystem("viv-test", daemon.State, "tmpfs", data: "size=" + size);
+        await daemon.StartAgainAsync();
+        return daemon;
+    }
+
+    /// <summary>What a restart of the machine leaves: the disk. Every process is gone, every mount, and all of the runtime directory.</summary>
+    public void PullThePlug()
+    {
+        process!.Signal(Signals.SIGKILL);
+        process.Exited.Wait(StartTime);
+        while (ProcessesOf(Root).Any() || Cgroups().SelectMany(ProcessesBelow).Any())
+        {
+            KillSandboxes(supervisorsOnly: false);
+        }
+
+        foreach (var cgroup in Cgroups().Reverse())
+        {
+            foreach (var below in Directory.EnumerateDirectories(cgroup, "*", SearchOption.AllDirectories).Append(cgroup))
+            {
+                Removed(below);
+            }
+        }
+
+        Mount.Unmount(Path.Combine(State, "pool"));
+        Directory.Delete(Runtime, recursive: true);
     }
 
     /// <summary>Starts a process; what it does is up to the test.</summary>
@@ -174,6 +211,37 @@ internal sealed class TestDaemon : IAsyncDisposable
         return string.Join('\n', left);
     }
 
+    /// <summary>SIGKILL for the supervisors, or for them and everything that runs for and in sandboxes.</summary>
+    public void KillSandboxes(bool supervisorsOnly)
+    {
+        foreach (var (pid, line) in ProcessesOf(Root))
+        {
+            if (pid != Pid && (line.StartsWith("viv-supervisor", StringComparison.Ordinal) || !supervisorsOnly))
+            {
+                Signals.Send(pid, Signals.SIGKILL);
+            }
+        }
+
+        foreach (var pid in supervisorsOnly ? [] : Cgroups().SelectMany(ProcessesBelow))
+        {
+            Signals.Send(pid, Signals.SIGKILL);
+        }
+    }
+
+    /// <summary>What is on the machine for none of these sandboxes, or for one that does not run; empty when all is in order.</summary>
+    public string NotOwned(IReadOnlyList<SandboxInfo> sandboxes)
+    {
+        var known = sandboxes.Select(static s => s.Id).ToHashSet();
+        var live = sandboxes.Where(static s => s.State is SandboxState.Running or SandboxState.Paused).Select(static s => s.Id).ToHashSet();
+        var runtime = Directory.EnumerateDirectories(Runtime).Where(static d => Path.GetFileName(d).Length == 20).ToArray();
+        var left = runtime.Concat(Cgroups()).Where(d => !live.Contains(Path.GetFileName(d)))
+            .Concat(Below("sandboxes").Concat(Below("pool/sandboxes")).Where(d => !known.Contains(Path.GetFileName(d))))
+            .Concat(ProcessesOf(Root).Where(p => p.Pid != Pid && !live.Any(id => p.Line.Contains(id, StringComparison.Ordinal))).Select(static p => $"process {p.Pid} {p.Line}"))
+            .Concat(MountTable.AtAndBelow(Root).Where(m => m.MountPoint != Path.Combine(State, "pool") && !live.Any(id => m.MountPoint.Contains(id, StringComparison.Ordinal))).Select(static m => "mount " + m.MountPoint))
+            .Concat(sandboxes.Where(s => !Directory.Exists(Path.Combine(State, "pool/sandboxes", s.Id))).Select(static s => "no volume of " + s.Id));
+        return string.Join('\n', left);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (process!.Exited.IsCompleted)
@@ -201,7 +269,14 @@ internal sealed class TestDaemon : IAsyncDisposable
             await Eventually.True(() => Removed(cgroup));
         }
 
-        await leaks.AssertNothingNewAsync();
+        Mount.Unmount(Path.Combine(State, "pool"));
+        Mount.Unmount(State);
+        if (pool is not null)
+        {
+            Directory.Delete(pool, recursive: true);
+        }
+
+        await leaks.AssertNothingNewAsync(TimeSpan.FromSeconds(20));
         Directory.Delete(Root, recursive: true);
     }
 
@@ -214,6 +289,23 @@ internal sealed class TestDaemon : IAsyncDisposable
             await client.HoldSnapshotAsync(new HoldSnapshotParams { Snapshot = held.Id, Held = false }, CancellationToken.None);
         }
     }
+
+    private static IEnumerable<(int Pid, string Line)> ProcessesOf(string text)
+    {
+        foreach (var directory in Directory.GetDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), System.Globalization.CultureInfo.InvariantCulture, out var pid) && pid != Environment.ProcessId
+                && (PseudoFile.TryRead(directory + "/cmdline") ?? "").Replace('\0', ' ') is var line && line.Contains(text, StringComparison.Ordinal))
+            {
+                yield return (pid, line);
+            }
+        }
+    }
+
+    private static IEnumerable<int> ProcessesBelow(string cgroup) => new[] { cgroup }
+        .Concat(Directory.Exists(cgroup) ? Directory.EnumerateDirectories(cgroup, "*", SearchOption.AllDirectories) : [])
+        .SelectMany(static d => (PseudoFile.TryRead(d + "/cgroup.procs") ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        .Select(static line => int.Parse(line, System.Globalization.CultureInfo.InvariantCulture)).Distinct().ToArray();
 
     private static bool Removed(string cgroup)
     {
