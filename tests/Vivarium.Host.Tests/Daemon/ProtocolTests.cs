@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Vivarium.Host.Tests.Support;
+using Vivarium.TestKit;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
@@ -35,6 +36,7 @@ public sealed class ProtocolTests
         }
 
         // The one it does not understand is listed as running, with the reason, and refuses what would need understanding.
+        await Eventually.True(async () => (await daemon.GetAsync(newer.Id)).Reason is not null, TimeSpan.FromSeconds(60));
         var left = await daemon.GetAsync(newer.Id);
         Assert.Equal((SandboxState.Running, "supervisor_protocol", newer.SupervisorPid), (left.State, left.Reason, left.SupervisorPid));
         foreach (var attempt in new Func<Task>[] { () => daemon.RunAsync(newer.Id, "true"), () => StopAsync(daemon, newer.Id, force: false) })
@@ -47,6 +49,10 @@ public sealed class ProtocolTests
         var health = await client.HealthAsync(TestContext.Current.CancellationToken);
         Assert.Contains(health.Conditions, c => c.Name == "supervisor_protocol" && c.Message.Contains("newer", StringComparison.Ordinal));
         Assert.True(File.Exists($"/proc/{newer.SupervisorPid}/stat"), "its supervisor lives");
+        var checks = (await client.DoctorAsync(TestContext.Current.CancellationToken)).Checks.ToDictionary(c => c.Name);
+        Assert.Contains("3 of another version (9.", checks["supervisors"].Message, StringComparison.Ordinal);
+        Assert.Equal(["warn", "pass", "pass"], new[] { "supervisors", "socket", "templates" }.Select(name => checks[name].Status));
+        Assert.Superset(new HashSet<string> { "memory", "open_files", "loop" }, checks.Keys.ToHashSet());
 
         // By force it can be ended; then there is nothing to complain about.
         await StopAsync(daemon, newer.Id, force: true);
@@ -141,7 +147,8 @@ public sealed class ProtocolTests
         private string Changed(string line)
         {
             // Protocol 1 does not know "oldest_protocol"; the others say it themselves.
-            return line.Replace($"\"oldest_protocol\":{SupervisorMethod.OldestProtocol},", "", StringComparison.Ordinal).Replace($"\"protocol\":{SupervisorMethod.Protocol},", says, StringComparison.Ordinal);
+            return line.Replace($"\"oldest_protocol\":{SupervisorMethod.OldestProtocol},", "", StringComparison.Ordinal).Replace($"\"protocol\":{SupervisorMethod.Protocol},", says, StringComparison.Ordinal)
+                .Replace("\"version\":\"", "\"version\":\"9.", StringComparison.Ordinal);
         }
     }
 }
