@@ -103,6 +103,7 @@ public sealed class InstallTests : IDisposable
             Assert.All(verb.Options.Where(option => !option.Hidden), option => Assert.Contains(option.Name.Replace("-", "\\-", StringComparison.Ordinal) + "\\fR", page, StringComparison.Ordinal));
         }
 
+        Assert.All(page, c => Assert.True(char.IsAscii(c), c.ToString()));
         string[] requests = ["TH", "SH", "SS", "TP", "PP", "B", "I", "RS", "RE", "nf", "fi"];
         Assert.All(page.Split('\n').Where(line => line.StartsWith('.')), line => Assert.Contains(line[1..].Split(' ')[0], requests));
         Assert.DoesNotContain(page.Split('\n'), line => line.StartsWith('\''));

@@ -48,10 +48,10 @@ internal static class ManPage
         }
     }
 
-    /// <summary>Text that roff takes as it is: no escapes, and no line that begins like a request.</summary>
+    /// <summary>Text that roff takes as it is: ASCII, no escapes, and no line that begins like a request.</summary>
     private static string Plain(string text)
     {
-        var escaped = text.Replace("\\", "\\e", StringComparison.Ordinal).Replace("-", "\\-", StringComparison.Ordinal).Replace("'", "\\(aq", StringComparison.Ordinal)
+        var escaped = text.Replace("\\", "\\e", StringComparison.Ordinal).Replace("…", "...", StringComparison.Ordinal).Replace("-", "\\-", StringComparison.Ordinal).Replace("'", "\\(aq", StringComparison.Ordinal)
             .Replace("`", "\\(ga", StringComparison.Ordinal).Replace("^", "\\(ha", StringComparison.Ordinal).Replace("~", "\\(ti", StringComparison.Ordinal);
         return escaped.StartsWith('.') ? "\\&" + escaped : escaped;
     }
