@@ -5,7 +5,6 @@ using System.Text.RegularExpressions;
 using Vivarium.Host.Tests.Support;
 using Vivarium.TestKit;
 using Vivarium.Wire.Errors;
-using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Tests.Daemon;
 
@@ -78,7 +77,7 @@ public sealed partial class MetricsTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(new HttpRequestMessage(HttpMethod.Get, "/metrics")));
     }
 
-    private static IEnumerable<string> Documented()
+    private static List<string> Documented()
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(root.FullName, "Vivarium.slnx")))
@@ -86,7 +85,7 @@ public sealed partial class MetricsTests : IAsyncLifetime
             root = root.Parent!;
         }
 
-        return Row().Matches(File.ReadAllText(Path.Combine(root.FullName, "docs", "metrics.md"))).Select(m => $"{m.Groups[1].Value} {m.Groups[2].Value}").ToList();
+        return [.. Row().Matches(File.ReadAllText(Path.Combine(root.FullName, "docs", "metrics.md"))).Select(m => $"{m.Groups[1].Value} {m.Groups[2].Value}")];
     }
 
     private async Task<string> GetAsync(string path)
