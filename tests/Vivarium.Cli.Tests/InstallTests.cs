@@ -1,5 +1,4 @@
 using Vivarium.Cli.Install;
-using Vivarium.Cli.Output;
 using Vivarium.Cli.Parsing;
 using Vivarium.Linux.Processes;
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Vivarium.Cli.Output;
 using Vivarium.Cli.Parsing;
 using Vivarium.Cli.Terminal;
 using Vivarium.Cli.Top;

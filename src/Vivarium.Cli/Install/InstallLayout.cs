@@ -16,11 +16,11 @@ internal sealed record InstallLayout(string Root, string Prefix)
 
     public string Link => Prefix + "/bin/viv";
 
-    public string Unit => "/etc/systemd/system/" + UnitName;
+    public const string Unit = "/etc/systemd/system/" + UnitName;
 
-    public string ConfigDirectory => "/etc/vivarium";
+    public const string ConfigDirectory = "/etc/vivarium";
 
-    public string Config => ConfigDirectory + "/config.toml";
+    public const string Config = ConfigDirectory + "/config.toml";
 
     public IReadOnlyList<(string Shell, string Path)> Completions =>
     [

@@ -30,15 +30,15 @@ internal static class InstallPlan
         steps.Add(InstallSteps.Link(layout.Here(layout.Link), Path.GetRelativePath(Path.GetDirectoryName(layout.Link)!, layout.Programs + "/viv"), "viv on everybody's PATH"));
         steps.AddRange(layout.Completions.Select(c => InstallSteps.Write(layout.Here(c.Path), CompletionCommand.Script(c.Shell), $"completion for {c.Shell}")));
         steps.Add(InstallSteps.Write(layout.Here(layout.Manual), ManPage.Text(), "man viv"));
-        steps.Add(InstallSteps.WriteOnce(layout.Here(layout.Config), ConfigSkeleton.Text(), "configuration, all defaults; one that is there stays as it is"));
-        steps.Add(InstallSteps.Write(layout.Here(layout.Unit), UnitFile.Text(layout.Daemon, DotnetRoot()), "the systemd unit"));
+        steps.Add(InstallSteps.WriteOnce(layout.Here(InstallLayout.Config), ConfigSkeleton.Text(), "configuration, all defaults; one that is there stays as it is"));
+        steps.Add(InstallSteps.Write(layout.Here(InstallLayout.Unit), UnitFile.Text(layout.Daemon, DotnetRoot()), "the systemd unit"));
         steps.Add(new InstallStep("remove", Path.Combine(programs, ".vivd-*"), "older daemons but the last", () => OldDaemons(programs, daemon).Count == 0, () => OldDaemons(programs, daemon).ForEach(d => Directory.Delete(d, recursive: true))));
         string[] written = [Path.Combine(programs, "vivd"), .. steps.Where(step => step.Action is "copy" or "link" or "write").Select(step => step.Target)];
         steps.Add(InstallSteps.Sweep(written, "left half done by an installation that was cut off"));
         if (layout.IsThisMachine)
         {
             steps.Add(InstallSteps.Run("the group whose members may use the daemon", GroupExists, "groupadd", "--system", Group));
-            steps.AddRange(Start(call, steps.Any(step => step.Target == layout.Unit && !step.IsDone()) || steps.Any(step => step.Action is "copy" && !step.IsDone())));
+            steps.AddRange(Start(call, steps.Any(step => step.Target == InstallLayout.Unit && !step.IsDone()) || steps.Any(step => step.Action is "copy" && !step.IsDone())));
         }
 
         return steps;
@@ -53,14 +53,14 @@ internal static class InstallPlan
             steps.Add(new InstallStep("stop", "vivd", purge ? "the daemon, and the pool is unmounted" : "the daemon; sandboxes go on running", () => call.TryConnect() is not { } host || Close(host), () => DaemonState.Stop(call, unmount: purge)));
             if (ServiceManager.IsThere)
             {
-                steps.Add(InstallSteps.Run("not started with the machine any more", () => !File.Exists(layout.Unit), ServiceManager.Program, "disable", "--now", InstallLayout.UnitName));
+                steps.Add(InstallSteps.Run("not started with the machine any more", () => !File.Exists(InstallLayout.Unit), ServiceManager.Program, "disable", "--now", InstallLayout.UnitName));
             }
         }
 
-        steps.Add(InstallSteps.Remove(layout.Here(layout.Unit), "the systemd unit"));
+        steps.Add(InstallSteps.Remove(layout.Here(InstallLayout.Unit), "the systemd unit"));
         if (layout.IsThisMachine && ServiceManager.IsThere)
         {
-            var had = File.Exists(layout.Unit);
+            var had = File.Exists(InstallLayout.Unit);
             steps.Add(InstallSteps.Run("so that systemd forgets it", () => !had, ServiceManager.Program, "daemon-reload"));
         }
 
@@ -70,7 +70,7 @@ internal static class InstallPlan
         steps.Add(InstallSteps.Remove(layout.Here(layout.Programs), "the programs"));
         if (purge)
         {
-            steps.Add(InstallSteps.Remove(layout.Here(layout.ConfigDirectory), "the configuration"));
+            steps.Add(InstallSteps.Remove(layout.Here(InstallLayout.ConfigDirectory), "the configuration"));
             steps.Add(InstallSteps.Remove(layout.Here(layout.IsThisMachine ? call.Config.Paths.State : "/var/lib/vivarium"), "all sandboxes, volumes, templates and logs"));
             if (layout.IsThisMachine)
             {

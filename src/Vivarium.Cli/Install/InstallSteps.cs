@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 using Vivarium.Cli.Interop;
@@ -12,6 +13,7 @@ internal static class InstallSteps
 {
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode Executable = Readable | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
     private static readonly TimeSpan CommandTime = TimeSpan.FromMinutes(2);
 
     /// <summary>A text file with this content.</summary>
@@ -177,7 +179,7 @@ internal static class InstallSteps
     {
         var name = Path.GetFileName(path);
         return Directory.EnumerateFileSystemEntries(Path.GetDirectoryName(path)!).Where(found => Path.GetFileName(found).TrimStart('.') is var entry
-            && entry.Length > 33 && entry[^33] == '.' && entry.AsSpan()[^32..].IndexOfAnyExcept("0123456789abcdef") < 0
+            && entry.Length > 33 && entry[^33] == '.' && entry.AsSpan()[^32..].IndexOfAnyExcept(HexDigits) < 0
             && (entry[..^33] == name || (name == "vivd" && entry.StartsWith("vivd-", StringComparison.Ordinal))));
     }
 }
