@@ -26,7 +26,7 @@ internal sealed class TestDaemon : IAsyncDisposable
     private ChildProcess? process;
     private string? pool;
 
-    private TestDaemon(string programs, string[] settings, SafeHandle? stderr)
+    private TestDaemon(string programs, string[] settings, SafeHandle? stderr = null)
     {
         this.programs = programs;
         this.settings = settings;
