@@ -19,6 +19,8 @@ test|crun|second OCI engine, run through the conformance suite
 test|bubblewrap|peer in the benchmarks
 test|hyperfine|times whole commands in the benchmarks
 test|git|repositories that tests clone in sandboxes
+test|umoci|peer of the template import: unpacks the same image, the trees are compared
+test|skopeo|converts images between formats in the tests of template import and export
 test|libpython3.11-testsuite|the standard library tests run inside sandboxes
 '
 

@@ -1,3 +1,5 @@
+using Vivarium.Templates.Import;
+
 namespace Vivarium.Templates;
 
 /// <summary>What the configuration says of templates.</summary>
@@ -14,6 +16,11 @@ public sealed record TemplateOptions
 
     /// <summary>Directory of built templates as archives, filled by builds and used by later ones of the same recipe and sources; empty: none. For machines that test.</summary>
     public string CacheDirectory { get; init; } = "";
+
+    /// <summary>How much an import may be.</summary>
+    public ImportLimits ImportLimits { get; init; } = ImportLimits.Default;
+
+    internal string SpoolDirectory => Path.Combine(StateDirectory, "cache", "import");
 
     internal string RecordsDirectory => Path.Combine(StateDirectory, "templates");
 

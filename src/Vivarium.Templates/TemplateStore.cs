@@ -7,11 +7,11 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Templates;
 
 /// <summary>Templates in a volume store.</summary>
-public sealed class TemplateStore : ITemplateStore
+public sealed partial class TemplateStore : ITemplateStore
 {
     private readonly IVolumeStore volumes;
     private readonly TemplateOptions options;
-    private readonly Func<string, int> references;
+    private readonly Func<string, IReadOnlyList<string>> users;
     private readonly TimeProvider time;
     private readonly IReadOnlyList<ITemplateRecipe> recipes;
     private readonly TemplateRecords records;
@@ -21,19 +21,19 @@ public sealed class TemplateStore : ITemplateStore
     /// <summary>Reads the records; damaged ones are set aside and told by <see cref="ReclaimAsync"/>.</summary>
     /// <param name="volumes">Where contents lie.</param>
     /// <param name="options">Configuration.</param>
-    /// <param name="references">How many sandboxes and snapshots were made from a digest.</param>
+    /// <param name="users">Names of the sandboxes and snapshots made from a digest.</param>
     /// <param name="time">The clock.</param>
-    public TemplateStore(IVolumeStore volumes, TemplateOptions options, Func<string, int> references, TimeProvider time)
-        : this(volumes, options, references, time, BuiltInRecipes.All(options))
+    public TemplateStore(IVolumeStore volumes, TemplateOptions options, Func<string, IReadOnlyList<string>> users, TimeProvider time)
+        : this(volumes, options, users, time, BuiltInRecipes.All(options))
     {
     }
 
     internal TemplateStore(
-        IVolumeStore volumes, TemplateOptions options, Func<string, int> references, TimeProvider time, IReadOnlyList<ITemplateRecipe> recipes)
+        IVolumeStore volumes, TemplateOptions options, Func<string, IReadOnlyList<string>> users, TimeProvider time, IReadOnlyList<ITemplateRecipe> recipes)
     {
         this.volumes = volumes;
         this.options = options;
-        this.references = references;
+        this.users = users;
         this.time = time;
         this.recipes = recipes;
         records = new TemplateRecords(options.RecordsDirectory);
@@ -83,11 +83,7 @@ public sealed class TemplateStore : ITemplateStore
             $"there is no recipe '{parameters.Recipe}'",
             $"built-in recipes: {string.Join(", ", recipes.Select(recipe => recipe.Name))}");
         var name = parameters.Name ?? recipe.Name;
-        if (!TemplateReference.IsName(name))
-        {
-            throw new VivariumException(
-                ErrorCode.InvalidArgument, $"'{name}' is not a template name", "use 1 to 63 of a-z, 0-9 and '-', not at the ends");
-        }
+        CheckName(name);
 
         if (!parameters.Rebuild && records.ByName(name) is { } existing && Present(existing))
         {
@@ -101,15 +97,22 @@ public sealed class TemplateStore : ITemplateStore
     public async Task RemoveAsync(string reference, CancellationToken cancellationToken)
     {
         var record = TemplateReference.Find(records, reference) ?? throw NotFound(reference);
-        if (references(record.Digest) is var count and > 0)
+        if (records.ByName(reference) is not null && records.NamesOf(record.Digest).Count > 1)
+        {
+            records.RemoveName(reference);
+            return;
+        }
+
+        if (users(record.Digest) is { Count: > 0 } names)
         {
             throw new VivariumException(
                 ErrorCode.FailedPrecondition,
-                $"template '{reference}' cannot be removed: {count} {(count == 1 ? "sandbox was" : "sandboxes were")} made from it",
+                $"template '{reference}' cannot be removed: {names.Count} {(names.Count == 1 ? "sandbox was" : "sandboxes were")} made from it: {Some(names)}",
                 "remove those first",
                 "template_in_use");
         }
 
+        RefuseWhileExported(record, reference);
         records.Remove(record);
         await volumes.DeleteAsync(VolumeKind.Template, record.VolumeKey, cancellationToken).ConfigureAwait(false);
     }
@@ -184,7 +187,7 @@ public sealed class TemplateStore : ITemplateStore
             report(new TemplateProgress("digest", 0.96, "computing the digest"));
             var content = await Task.Run(() => TemplateDigest.Compute(root, recipe.Metadata, cancellationToken), cancellationToken).ConfigureAwait(false);
             report(new TemplateProgress("commit", 0.98, "storing"));
-            return await KeepAsync(recipe, name, key, content, cancellationToken).ConfigureAwait(false);
+            return await KeepAsync(recipe.Name, recipe.Metadata, name, key, content, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -215,14 +218,14 @@ public sealed class TemplateStore : ITemplateStore
     }
 
     private async Task<TemplateRecord> KeepAsync(
-        ITemplateRecipe recipe, string name, string key, TemplateDigest.Result content, CancellationToken cancellationToken)
+        string recipe, TemplateMetadata metadata, string name, string key, TemplateDigest.Result content, CancellationToken cancellationToken)
     {
         var record = new TemplateRecord
         {
             Digest = content.Digest,
             BuiltAs = name,
-            Recipe = recipe.Name,
-            Metadata = recipe.Metadata,
+            Recipe = recipe,
+            Metadata = metadata,
             SizeBytes = content.SizeBytes,
             Entries = content.Entries,
             CreatedUnixMs = time.GetUtcNow().ToUnixTimeMilliseconds(),
@@ -254,7 +257,7 @@ public sealed class TemplateStore : ITemplateStore
         await volumes.DeleteAsync(VolumeKind.Template, record.VolumeKey, cancellationToken).ConfigureAwait(false);
     }
 
-    private bool Unneeded(TemplateRecord record) => records.NamesOf(record.Digest).Count == 0 && references(record.Digest) == 0;
+    private bool Unneeded(TemplateRecord record) => !IsExported(record) && records.NamesOf(record.Digest).Count == 0 && users(record.Digest).Count == 0;
 
     private bool Present(TemplateRecord record) => volumes.Exists(VolumeKind.Template, record.VolumeKey);
 
@@ -262,7 +265,7 @@ public sealed class TemplateStore : ITemplateStore
     {
         lock (gate)
         {
-            return builds.Keys.Any(key => recipe is null || key.StartsWith($"{recipe} as ", StringComparison.Ordinal));
+            return (recipe is null && importing > 0) || builds.Keys.Any(key => recipe is null || key.StartsWith($"{recipe} as ", StringComparison.Ordinal));
         }
     }
 
@@ -277,10 +280,15 @@ public sealed class TemplateStore : ITemplateStore
             SizeBytes = record.SizeBytes,
             Entries = record.Entries,
             CreatedUnixMs = record.CreatedUnixMs,
-            References = references(record.Digest),
+            References = users(record.Digest).Count,
             User = record.Metadata.User,
             Workdir = record.Metadata.Workdir,
             Env = record.Metadata.Env,
+            Platform = record.Metadata.Platform,
+            Entrypoint = record.Metadata.Entrypoint,
+            Command = record.Metadata.Command,
+            Labels = record.Metadata.Labels.Count == 0 ? null : record.Metadata.Labels,
+            ExposedPorts = record.Metadata.ExposedPorts,
             Status = "ready",
         });
     }

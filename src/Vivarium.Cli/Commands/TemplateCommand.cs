@@ -11,6 +11,10 @@ internal static class TemplateCommand
         TemplateListCommand.Make(),
         TemplateShowCommand.Make(),
         TemplateBuildCommand.Make(),
+        TemplateImportCommand.Make(),
+        TemplateExportCommand.Make(),
+        TemplatePullCommand.Make(),
+        TemplateTagCommand.Make(),
         TemplateRemoveCommand.Make())
     {
         Usage = "COMMAND",

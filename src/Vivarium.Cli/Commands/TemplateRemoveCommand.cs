@@ -11,7 +11,7 @@ internal sealed class TemplateRemoveCommand : Verb
     private readonly Option<bool> _json = Opt.Json();
 
     public TemplateRemoveCommand()
-        : base("rm", "Removes templates that no sandbox uses.")
+        : base("rm", "Removes templates that no sandbox uses; of one with several names only the name given.")
     {
         Arguments.Add(_templates);
         Options.Add(_json);

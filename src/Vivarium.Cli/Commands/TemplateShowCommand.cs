@@ -45,6 +45,15 @@ internal sealed class TemplateShowCommand : Verb
             fields.Add("used by", template.References.ToString(CultureInfo.InvariantCulture));
             fields.Add("user", template.User);
             fields.Add("directory", template.Workdir);
+            fields.Add("platform", template.Platform);
+            fields.Add("entrypoint", template.Entrypoint is { } entrypoint ? string.Join(' ', entrypoint) : null);
+            fields.Add("command", template.Command is { } command ? string.Join(' ', command) : null);
+            fields.Add("ports", template.ExposedPorts is { } ports ? string.Join(' ', ports) : null);
+            foreach (var (key, value) in template.Labels ?? new Dictionary<string, string>())
+            {
+                fields.Add("label", $"{key}={value}");
+            }
+
             foreach (var (key, value) in template.Env ?? new Dictionary<string, string>())
             {
                 fields.Add("env", $"{key}={value}");

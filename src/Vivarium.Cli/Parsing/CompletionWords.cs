@@ -54,6 +54,7 @@ internal static class CompletionWords
         {
             "--runtime" => Begins(["auto", "container", "gvisor", "vm"], last),
             "--template" or "-T" => Begins(Templates(call), last),
+            "--format" => Begins(["oci", "docker", "tar"], last),
             "--net" => Begins(["none", "nat"], last),
             "--on-timeout" => Begins(["kill", "pause"], last),
             "--show" or "--rm" or "--hold" or "--unhold" when verb.Name == "snapshots" => Begins(Snapshots(call, null), last),
@@ -64,7 +65,7 @@ internal static class CompletionWords
                 "SANDBOX" or "SANDBOX…" => Begins(Sandboxes(call), last),
                 "SOURCE" => Begins(last.Contains('@', StringComparison.Ordinal) ? Snapshots(call, null) : Sandboxes(call), last),
                 "SRC" => Begins(Sandboxes(call).Select(name => name + ":"), last),
-                "TEMPLATE…" => Begins(Templates(call), last),
+                "TEMPLATE…" or "TEMPLATE" => Begins(Templates(call), last),
                 "RECIPE" => Begins(["tiny", "base"], last),
                 "SHELL" => Begins(["bash", "zsh", "fish"], last),
                 _ => [],

@@ -45,7 +45,7 @@ internal static class Verbs
         new(Looking, "events", "what happened and happens", EventsCommand.Make),
         new(Looking, "health", "what is not well now", HealthCommand.Make),
         new(Looking, "doctor", "what this machine can do", DoctorCommand.Make),
-        new(Service, "template", "root filesystems: ls, show, build, rm", TemplateCommand.Make),
+        new(Service, "template", "root filesystems: ls, show, build, import, export, rm", TemplateCommand.Make),
         new(Service, "pool", "where files live: show, grow, check", PoolCommand.Make),
         new(Service, "daemon", "run, start, stop, restart, status", DaemonCommand.Make),
         new(Service, "install", "set this machine up: programs, service, group, completion", InstallCommand.Make),

@@ -105,6 +105,10 @@ internal static class ConfigSchema
             c => c.Templates.CaCertificates, (c, v) => c with { Templates = c.Templates with { CaCertificates = (string)v! } }),
         new("templates", "cache", new TextType(ConfigChecks.OptionalPath), "Directory of built templates as archives, for machines that test; empty: none.",
             c => c.Templates.Cache, (c, v) => c with { Templates = c.Templates with { Cache = (string)v! } }),
+        new("templates", "import_max_bytes", new SizeType(ByteSize.FromMiB(1), MaxSize), "Bytes an imported archive or image may unpack to.",
+            c => c.Templates.ImportMaxBytes, (c, v) => c with { Templates = c.Templates with { ImportMaxBytes = (ByteSize)v! } }),
+        new("templates", "import_max_entries", new IntegerType(1, 100_000_000), "Files, directories and links an import may have.",
+            c => c.Templates.ImportMaxEntries, (c, v) => c with { Templates = c.Templates with { ImportMaxEntries = (int)v! } }),
 
         new("http", "listen", new TextType(ConfigChecks.Endpoint), "Address and port of the HTTP listener (metrics); empty: none.",
             c => c.Http.Listen, (c, v) => c with { Http = c.Http with { Listen = (string)v! } }),

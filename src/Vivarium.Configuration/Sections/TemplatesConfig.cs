@@ -1,3 +1,5 @@
+using Vivarium.Configuration.Values;
+
 namespace Vivarium.Configuration.Sections;
 
 /// <summary><c>[templates]</c>.</summary>
@@ -11,4 +13,10 @@ public sealed record TemplatesConfig
 
     /// <summary>Directory of built templates as archives, filled and used by builds; empty: none. For machines that test with many state directories.</summary>
     public string Cache { get; init; } = "";
+
+    /// <summary>Bytes an import may unpack to.</summary>
+    public ByteSize ImportMaxBytes { get; init; } = ByteSize.FromGiB(64);
+
+    /// <summary>Files, directories and links an import may have.</summary>
+    public int ImportMaxEntries { get; init; } = 2_000_000;
 }

@@ -52,6 +52,9 @@ public class Operation
     /// <summary>Says which template it made.</summary>
     internal void Made(string templateDigest) => Change(i => i with { TemplateDigest = templateDigest });
 
+    /// <summary>Says what it left out or ignored.</summary>
+    internal void Warn(IReadOnlyList<string> warnings) => Change(i => warnings.Count == 0 ? i : i with { Warnings = [.. i.Warnings ?? [], .. warnings] });
+
     /// <summary>Publishes progress. Listeners must not block.</summary>
     public void Report(string stage, double? fraction = null, string? message = null)
     {

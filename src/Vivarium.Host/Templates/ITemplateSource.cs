@@ -18,6 +18,15 @@ internal interface ITemplateSource
     /// <summary>Builds a built-in recipe.</summary>
     Task<TemplateInfo> BuildAsync(BuildParams parameters, Operation progress, CancellationToken cancellationToken);
 
+    /// <summary>Imports a directory, archive or image.</summary>
+    Task<ImportReply> ImportAsync(ImportParams parameters, Operation progress, CancellationToken cancellationToken);
+
+    /// <summary>Writes one as an archive.</summary>
+    Task<ExportReply> ExportAsync(ExportParams parameters, Operation progress, CancellationToken cancellationToken);
+
+    /// <summary>Gives one a further name.</summary>
+    Task<TemplateInfo> TagAsync(TagParams parameters, CancellationToken cancellationToken);
+
     /// <summary>Removes what crashes and rebuilds left; says what.</summary>
     Task<IReadOnlyList<string>> ReclaimAsync(CancellationToken cancellationToken);
 

@@ -4,6 +4,7 @@ using Vivarium.Host.Pool;
 using Vivarium.Host.Sandboxes;
 using Vivarium.Host.Snapshots;
 using Vivarium.Templates;
+using Vivarium.Templates.Import;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Templates;
@@ -40,6 +41,22 @@ internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, Vol
     }
 
     /// <inheritdoc/>
+    public async Task<ImportReply> ImportAsync(ImportParams parameters, Operation progress, CancellationToken cancellationToken)
+    {
+        var templates = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        var imported = await templates.ImportAsync(parameters, Report(progress), cancellationToken).ConfigureAwait(false);
+        return new ImportReply { Template = templates.Get(parameters.Name), Warnings = imported.Warnings };
+    }
+
+    /// <inheritdoc/>
+    public async Task<ExportReply> ExportAsync(ExportParams parameters, Operation progress, CancellationToken cancellationToken) =>
+        await (await OpenAsync(cancellationToken).ConfigureAwait(false)).ExportAsync(parameters, Report(progress), cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async Task<TemplateInfo> TagAsync(TagParams parameters, CancellationToken cancellationToken) =>
+        (await OpenAsync(cancellationToken).ConfigureAwait(false)).Tag(parameters);
+
+    /// <inheritdoc/>
     public async Task RemoveAsync(string reference, CancellationToken cancellationToken) =>
         await (await OpenAsync(cancellationToken).ConfigureAwait(false)).RemoveAsync(reference, cancellationToken).ConfigureAwait(false);
 
@@ -56,13 +73,24 @@ internal sealed class TemplateSource(VivariumConfig config, HostPaths paths, Vol
         {
             return store ??= new TemplateStore(
                 volumes,
-                new TemplateOptions { StateDirectory = paths.State, Mirror = config.Templates.Mirror, CaCertificates = config.Templates.CaCertificates, CacheDirectory = config.Templates.Cache },
-                CountReferences,
+                new TemplateOptions
+                {
+                    StateDirectory = paths.State,
+                    Mirror = config.Templates.Mirror,
+                    CaCertificates = config.Templates.CaCertificates,
+                    CacheDirectory = config.Templates.Cache,
+                    ImportLimits = new ImportLimits(config.Templates.ImportMaxBytes.Bytes, config.Templates.ImportMaxEntries),
+                },
+                UsersOf,
                 time);
         }
     }
 
     /// <summary>Sandboxes, and held snapshots whose sandbox is gone: a fork of one needs the template's settings, and on some stores its data.</summary>
-    private int CountReferences(string digest) => catalog.All().Count(s => s.Record.TemplateDigest == digest)
-        + snapshots.All().Where(s => s.Source.TemplateDigest == digest && !catalog.Contains(s.Sandbox.Value)).Select(static s => s.Sandbox).Distinct().Count();
+    private string[] UsersOf(string digest) =>
+    [
+        .. catalog.All().Where(s => s.Record.TemplateDigest == digest).Select(s => s.Record.Name),
+        .. snapshots.All().Where(s => s.Source.TemplateDigest == digest && !catalog.Contains(s.Sandbox.Value)).Select(static s => s.Sandbox).Distinct()
+            .Select(static sandbox => $"{sandbox.Value} (its snapshots)"),
+    ];
 }

@@ -19,6 +19,9 @@ public static partial class Pipe
         return (new SafeFileHandle(ends[0], ownsHandle: true), new SafeFileHandle(ends[1], ownsHandle: true));
     }
 
+    /// <summary>Opens the writing end of a pipe by its path; ENXIO when nobody has the other end open.</summary>
+    public static SafeFileHandle OpenWriteEnd(string path) => Libc.Open(path, Libc.O_WRONLY | Libc.O_NONBLOCK);
+
     /// <summary>
     /// Asks for a buffer of that many bytes (rounded up to a power of two; without privilege at most /proc/sys/fs/pipe-max-size, and less
     /// near the user's total). Returns the size it has now; where the kernel refuses (gVisor versions do) the size stays.

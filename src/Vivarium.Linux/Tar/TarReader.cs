@@ -17,6 +17,9 @@ public sealed class TarReader(Stream source)
     private long contentLeft;
     private int padding;
 
+    /// <summary>Whether the archive ended with the empty block that says so; without one it may have been cut off between two entries.</summary>
+    public bool SawEnd { get; private set; }
+
     /// <summary>The next entry; null at the end of the archive.</summary>
     /// <exception cref="InvalidDataException">The archive is damaged.</exception>
     /// <exception cref="EndOfStreamException">It ends in the middle.</exception>
@@ -31,6 +34,7 @@ public sealed class TarReader(Stream source)
             var got = source.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
             if (got == 0 || (got == header.Length && header.AsSpan().IndexOfAnyExcept((byte)0) < 0))
             {
+                SawEnd = got > 0;
                 return null;
             }
 
@@ -132,6 +136,17 @@ public sealed class TarReader(Stream source)
 
     private void SkipContent()
     {
+        if (contentLeft > waste.Length && source.CanSeek)
+        {
+            if (contentLeft > source.Length - source.Position)
+            {
+                throw new EndOfStreamException("the archive ends in the middle of a file");
+            }
+
+            source.Seek(contentLeft, SeekOrigin.Current);
+            contentLeft = 0;
+        }
+
         while (contentLeft > 0)
         {
             Content(waste);

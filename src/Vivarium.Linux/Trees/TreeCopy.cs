@@ -131,8 +131,8 @@ public sealed class TreeCopy
             using var targetRoot = TreeDirectory.Open(target);
             using var from = sourceRoot.OpenBeneath(path);
             using var to = targetRoot.OpenBeneath(path);
-            CopyAttributes(from, to, ".\0"u8);
             ApplyStatus(to, ".\0"u8, status);
+            CopyAttributes(from, to, ".\0"u8);
         }
     }
 
@@ -151,8 +151,8 @@ public sealed class TreeCopy
             Check(to, name, "make node", MakeNode(to, name, status));
         }
 
-        CopyAttributes(from, to, name);
         ApplyStatus(to, name, status);
+        CopyAttributes(from, to, name); // after the owner: chown takes security.capability away
     }
 
     private void CopyFile(TreeDirectory from, TreeDirectory to, byte[] name, EntryStatus status)

@@ -83,6 +83,9 @@ internal static unsafe partial class TreeNative
     [LibraryImport("libc", EntryPoint = "lsetxattr", SetLastError = true)]
     internal static partial int SetAttribute(byte* path, byte* name, byte* value, nuint size, int flags);
 
+    [LibraryImport("libc", EntryPoint = "lremovexattr", SetLastError = true)]
+    internal static partial int RemoveAttribute(byte* path, byte* name);
+
     [LibraryImport("libc", EntryPoint = "copy_file_range", SetLastError = true)]
     internal static partial nint CopyRange(int source, long* sourceOffset, int target, long* targetOffset, nuint length, uint flags);
 

@@ -19,17 +19,40 @@ public static class TreeRemoval
         if (status.IsDirectory)
         {
             using var top = TreeDirectory.Open(path);
-            var moved = 0;
-            List<byte[]> names;
-            while ((names = top.Names()).Count > 0)
-            {
-                Empty(top, top, names, status.Device, 0, ref moved, cancellationToken);
-            }
+            Empty(top, status.Device, cancellationToken);
         }
 
         using var parent = TreeDirectory.Open(Path.GetDirectoryName(path)!);
         Unlink(parent, TreeDirectory.Name(Path.GetFileName(path)), status.IsDirectory ? TreeNative.RemoveDirectory : 0);
         return true;
+    }
+
+    /// <summary>Removes a child (name with NUL) of an open directory with all below it; false when nothing is there.</summary>
+    public static bool RemoveChild(TreeDirectory parent, byte[] name, CancellationToken cancellationToken)
+    {
+        if (parent.Status(name) is not { } status)
+        {
+            return false;
+        }
+
+        if (status.IsDirectory)
+        {
+            using var top = parent.OpenChild(name);
+            Empty(top, status.Device, cancellationToken);
+        }
+
+        Unlink(parent, name, status.IsDirectory ? TreeNative.RemoveDirectory : 0);
+        return true;
+    }
+
+    private static void Empty(TreeDirectory top, ulong device, CancellationToken cancellationToken)
+    {
+        var moved = 0;
+        List<byte[]> names;
+        while ((names = top.Names()).Count > 0)
+        {
+            Empty(top, top, names, device, 0, ref moved, cancellationToken);
+        }
     }
 
     private static void Empty(TreeDirectory top, TreeDirectory directory, List<byte[]> names, ulong device, int depth, ref int moved, CancellationToken cancellationToken)

@@ -56,11 +56,41 @@ internal static class TemplateDigest
         sha.AppendData(Line($"user {metadata.User}\nworkdir {metadata.Workdir}\n"));
         foreach (var (name, value) in metadata.Env)
         {
-            sha.AppendData(Encoding.UTF8.GetBytes($"env {name}={value}\n"));
+            // A value with a line end gets a form of its own, so that it cannot pass for two.
+            sha.AppendData(Encoding.UTF8.GetBytes(
+                value.Contains('\n') || name.Contains('\n') ? $"env64 {Base64(name)}={Base64(value)}\n" : $"env {name}={value}\n"));
         }
+
+        AppendImage(sha, metadata);
 
         return new Result(TemplateRecord.DigestPrefix + Convert.ToHexStringLower(sha.GetHashAndReset()), size, entries.Count);
     }
+
+    /// <summary>What only imported images have; nothing for the others, so that their digests stay what they were.</summary>
+    private static void AppendImage(IncrementalHash sha, TemplateMetadata metadata)
+    {
+        foreach (var word in metadata.Entrypoint ?? [])
+        {
+            sha.AppendData(Line($"entrypoint {Base64(word)}\n"));
+        }
+
+        foreach (var word in metadata.Command ?? [])
+        {
+            sha.AppendData(Line($"command {Base64(word)}\n"));
+        }
+
+        foreach (var (name, value) in metadata.Labels)
+        {
+            sha.AppendData(Line($"label {Base64(name)}={Base64(value)}\n"));
+        }
+
+        foreach (var port in metadata.ExposedPorts ?? [])
+        {
+            sha.AppendData(Line($"port {Base64(port)}\n"));
+        }
+    }
+
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
     private static byte[] Line(FormattableString text) => Encoding.UTF8.GetBytes(text.ToString(CultureInfo.InvariantCulture));
 

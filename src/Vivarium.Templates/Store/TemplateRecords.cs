@@ -82,6 +82,16 @@ internal sealed class TemplateRecords
         }
     }
 
+    /// <summary>Takes one name away; the record stays.</summary>
+    internal void RemoveName(string name)
+    {
+        lock (gate)
+        {
+            names.Remove(name);
+            WriteNames();
+        }
+    }
+
     /// <summary>Removes the names, then the record.</summary>
     internal void Remove(TemplateRecord record)
     {

@@ -28,6 +28,12 @@ internal static class TemplateReference
             return named;
         }
 
+        if (reference.IndexOf('@') is var at && at >= 0)
+        {
+            // name@sha256:…: the digest decides, whatever the name means by now.
+            return IsName(reference[..at]) && IsDigest(reference[(at + 1)..]) ? records.ByDigest(reference[(at + 1)..]) : null;
+        }
+
         var hex = reference.StartsWith(TemplateRecord.DigestPrefix, StringComparison.Ordinal) ? reference[TemplateRecord.DigestPrefix.Length..] : reference;
         if (hex.Length is < ShortestPrefix or > DigestHexDigits || !IsHex(hex))
         {

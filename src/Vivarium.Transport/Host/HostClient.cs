@@ -147,6 +147,16 @@ public sealed class HostClient : IAsyncDisposable
 
     public Task<BeginReply> BeginBuildTemplateAsync(BuildParams p, CancellationToken ct) => CallAsync(HostMethod.BeginTemplateBuild, p, Json.BuildParams, Json.BeginReply, ct);
 
+    public Task<ImportReply> ImportTemplateAsync(ImportParams p, CancellationToken ct) => CallAsync(HostMethod.TemplateImport, p, Json.ImportParams, Json.ImportReply, ct);
+
+    public Task<BeginReply> BeginImportTemplateAsync(ImportParams p, CancellationToken ct) => CallAsync(HostMethod.BeginTemplateImport, p, Json.ImportParams, Json.BeginReply, ct);
+
+    public Task<ExportReply> ExportTemplateAsync(ExportParams p, CancellationToken ct) => CallAsync(HostMethod.TemplateExport, p, Json.ExportParams, Json.ExportReply, ct);
+
+    public Task<BeginReply> BeginExportTemplateAsync(ExportParams p, CancellationToken ct) => CallAsync(HostMethod.BeginTemplateExport, p, Json.ExportParams, Json.BeginReply, ct);
+
+    public Task<TemplateInfo> TagTemplateAsync(TagParams p, CancellationToken ct) => CallAsync(HostMethod.TemplateTag, p, Json.TagParams, Json.TemplateInfo, ct);
+
     public Task RemoveTemplateAsync(RemoveTemplateParams p, CancellationToken ct) => CallAsync(HostMethod.TemplateRemove, p, Json.RemoveTemplateParams, Json.Empty, ct);
 
     public Task<OperationList> OperationsAsync(CancellationToken ct) => CallAsync(HostMethod.Operations, Json.OperationList, ct);

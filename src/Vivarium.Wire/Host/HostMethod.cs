@@ -102,6 +102,16 @@ public static class HostMethod
     public const string BeginTemplateBuild = "template.begin_build";
     /// <summary><see cref="RemoveTemplateParams"/> → Empty; refused while sandboxes use it.</summary>
     public const string TemplateRemove = "template.remove";
+    /// <summary><see cref="ImportParams"/> → <see cref="ImportReply"/>, when imported.</summary>
+    public const string TemplateImport = "template.import";
+    /// <summary><see cref="ImportParams"/> → <see cref="BeginReply"/>.</summary>
+    public const string BeginTemplateImport = "template.begin_import";
+    /// <summary><see cref="ExportParams"/> → <see cref="ExportReply"/>, when written.</summary>
+    public const string TemplateExport = "template.export";
+    /// <summary><see cref="ExportParams"/> → <see cref="BeginReply"/>.</summary>
+    public const string BeginTemplateExport = "template.begin_export";
+    /// <summary><see cref="TagParams"/> → <see cref="TemplateInfo"/>: a further name.</summary>
+    public const string TemplateTag = "template.tag";
 
     /// <summary>() → <see cref="PoolInfo"/>.</summary>
     public const string Pool = "pool.show";

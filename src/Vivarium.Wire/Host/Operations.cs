@@ -40,6 +40,9 @@ public sealed record OperationInfo
     /// <summary>Digest of the template it made.</summary>
     public string? TemplateDigest { get; init; }
 
+    /// <summary>What the work left out or ignored, a sentence each; absent: nothing.</summary>
+    public IReadOnlyList<string>? Warnings { get; init; }
+
     /// <summary>Milliseconds since the Unix epoch.</summary>
     public required long StartedUnixMs { get; init; }
 

@@ -33,6 +33,21 @@ public sealed record TemplateInfo
     /// <summary>Default environment.</summary>
     public IReadOnlyDictionary<string, string>? Env { get; init; }
 
+    /// <summary><c>os/architecture[/variant]</c> of an imported image.</summary>
+    public string? Platform { get; init; }
+
+    /// <summary>Program an imported image starts with; not run unless asked for.</summary>
+    public IReadOnlyList<string>? Entrypoint { get; init; }
+
+    /// <summary>Command, or arguments of the entrypoint, of an imported image; not run unless asked for.</summary>
+    public IReadOnlyList<string>? Command { get; init; }
+
+    /// <summary>Labels of an imported image.</summary>
+    public IReadOnlyDictionary<string, string>? Labels { get; init; }
+
+    /// <summary>Ports an imported image says it listens on, for example <c>80/tcp</c>; nothing is published by it.</summary>
+    public IReadOnlyList<string>? ExposedPorts { get; init; }
+
     /// <summary><c>ready</c>, <c>building</c>, or <c>available</c>: built in and made on first use.</summary>
     public required string Status { get; init; }
 }
@@ -62,4 +77,84 @@ public sealed record RemoveTemplateParams
 {
     /// <summary>Name or digest.</summary>
     public required string Ref { get; init; }
+}
+
+/// <summary>Parameters of <c>template.import</c>.</summary>
+public sealed record ImportParams
+{
+    /// <summary>
+    /// Absolute path on the daemon's machine: a root directory, a tar archive (plain, gzip or zstd) of one, an OCI layout (directory or archive), or a file of
+    /// <c>docker save</c>. An open file of a process may be named by <c>/proc/PID/fd/N</c>.
+    /// </summary>
+    public required string Path { get; init; }
+
+    /// <summary>Name to give it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Which image, when several are stored together: its name or digest there.</summary>
+    public string? Image { get; init; }
+
+    /// <summary><c>os/architecture[/variant]</c>; default <c>linux/amd64</c>.</summary>
+    public string? Platform { get; init; }
+
+    /// <summary>Lets a name that is taken mean the new template.</summary>
+    public bool Replace { get; init; }
+
+    /// <summary>Default user, instead of the image's.</summary>
+    public string? User { get; init; }
+
+    /// <summary>Default working directory, instead of the image's.</summary>
+    public string? Workdir { get; init; }
+
+    /// <summary>Environment, over the image's.</summary>
+    public IReadOnlyDictionary<string, string>? Env { get; init; }
+}
+
+/// <summary>Answer to <c>template.import</c>.</summary>
+public sealed record ImportReply
+{
+    /// <summary>The template.</summary>
+    public required TemplateInfo Template { get; init; }
+
+    /// <summary>What was left out or ignored, a sentence each.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
+}
+
+/// <summary>Parameters of <c>template.export</c>.</summary>
+public sealed record ExportParams
+{
+    /// <summary>Name or digest.</summary>
+    public required string Ref { get; init; }
+
+    /// <summary><c>tar</c> (files only), <c>oci</c> (an OCI layout as an archive) or <c>docker</c> (for <c>docker load</c>).</summary>
+    public required string Format { get; init; }
+
+    /// <summary>
+    /// Where to write, absolute on the daemon's machine: a file that does not exist yet (mode 0600, removed again on failure), or an open file or pipe of a
+    /// process as <c>/proc/PID/fd/N</c>.
+    /// </summary>
+    public required string Path { get; init; }
+}
+
+/// <summary>Answer to <c>template.export</c>.</summary>
+public sealed record ExportReply
+{
+    /// <summary>Digest of the template.</summary>
+    public required string Digest { get; init; }
+
+    /// <summary>Bytes written.</summary>
+    public required long Bytes { get; init; }
+}
+
+/// <summary>Parameters of <c>template.tag</c>.</summary>
+public sealed record TagParams
+{
+    /// <summary>Name or digest.</summary>
+    public required string Ref { get; init; }
+
+    /// <summary>Further name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Lets a name that is taken mean this template.</summary>
+    public bool Replace { get; init; }
 }

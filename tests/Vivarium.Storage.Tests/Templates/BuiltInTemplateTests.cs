@@ -75,7 +75,7 @@ public sealed class BuiltInTemplateTests
     {
         await using var fixture = await StoreFixture.OpenAsync("btrfs", 1L << 30);
         var store = new TemplateStore(
-            fixture.Store, new TemplateOptions { StateDirectory = fixture.Options.StateDirectory, Mirror = mirror }, _ => 0, TimeProvider.System);
+            fixture.Store, new TemplateOptions { StateDirectory = fixture.Options.StateDirectory, Mirror = mirror }, _ => [], TimeProvider.System);
         var error = await Assert.ThrowsAsync<VivariumException>(() => store.ResolveAsync("base", null, Token));
         Assert.Equal((code, reason), (error.Code, error.Reason));
         Assert.NotNull(error.Hint);
@@ -105,6 +105,6 @@ public sealed class BuiltInTemplateTests
     private static TemplateStore Open(StoreFixture fixture, string cache = "") => new(
         fixture.Store,
         new TemplateOptions { StateDirectory = fixture.Options.StateDirectory, CacheDirectory = cache },
-        _ => 0,
+        _ => [],
         TimeProvider.System);
 }

@@ -97,6 +97,7 @@ public sealed class TemplateStoreTests : IAsyncLifetime
         references[record.Digest] = 2;
         var error = await Assert.ThrowsAsync<VivariumException>(() => store.RemoveAsync("fake", Token));
         Assert.Equal((ErrorCode.FailedPrecondition, "template_in_use"), (error.Code, error.Reason));
+        Assert.Contains("box-1, box-2", error.Message, StringComparison.Ordinal);
         Assert.Equal(2, store.Get("fake").References);
         references.Clear();
         await store.RemoveAsync("fake", Token);
@@ -191,7 +192,7 @@ public sealed class TemplateStoreTests : IAsyncLifetime
     private TemplateStore Open() => new(
         fixture.Store,
         new TemplateOptions { StateDirectory = fixture.Options.StateDirectory },
-        digest => references.GetValueOrDefault(digest),
+        digest => [.. Enumerable.Range(1, references.GetValueOrDefault(digest)).Select(i => $"box-{i}")],
         TimeProvider.System,
         [recipe]);
 
