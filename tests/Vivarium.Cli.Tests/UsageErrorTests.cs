@@ -13,7 +13,7 @@ public sealed class UsageErrorTests
     [InlineData("exec", "'viv exec' needs SANDBOX", "usage: viv exec [flags] SANDBOX -- CMD [ARG…]")]
     [InlineData("exec sb", "exec needs a command", "viv exec SANDBOX -- CMD; 'viv shell SANDBOX' opens a shell")]
     [InlineData("exec sb ls -la", "unknown flag '-la' for 'viv exec'", "options of the command to run go after '--'; 'viv exec --help' lists viv's own")]
-    [InlineData("template", "'viv template' needs a command: ls, show, build, rm", "'viv template --help' describes them")]
+    [InlineData("template", "'viv template' needs a command: ls, show, build, import, export, pull, tag, rm", "'viv template --help' describes them")]
     [InlineData("template buld", "unknown command 'buld' for 'viv template'", "did you mean 'viv template build'?")]
     [InlineData("run --memory", "--memory needs a value", "'viv run --help' describes it")]
     [InlineData("run --memory 12x -- true", "--memory must be a size such as 512MiB or 1.5GiB, not '12x'", null)]
