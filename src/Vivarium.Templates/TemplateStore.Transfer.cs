@@ -64,7 +64,7 @@ public sealed partial class TemplateStore
 
         var record = Find(parameters.Ref) ?? throw NotFound(parameters.Ref);
         var asked = parameters.Ref.Split('@')[0];
-        var name = Store.TemplateReference.IsName(asked) && records.ByName(asked)?.Digest == record.Digest ? asked : records.NamesOf(record.Digest).FirstOrDefault();
+        var name = Store.TemplateReference.IsName(asked) && records.ByName(asked)?.Digest == record.Digest ? asked : (records.NamesOf(record.Digest) is [var first, ..] ? first : null);
         lock (gate)
         {
             exporting[record.Digest] = exporting.GetValueOrDefault(record.Digest) + 1;

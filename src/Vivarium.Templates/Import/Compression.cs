@@ -26,7 +26,7 @@ internal static class Compression
         return plain ?? whole;
     }
 
-    private static Exception Unsupported(string name) => ImportErrors.Malformed($"it is compressed with {name}; decompress it first, or use gzip or zstd");
+    private static Vivarium.Wire.Errors.VivariumException Unsupported(string name) => ImportErrors.Malformed($"it is compressed with {name}; decompress it first, or use gzip or zstd");
 
     /// <summary>gzip that does not take a cut-off end for the end.</summary>
     private sealed class GzipStream(PrefixedStream source) : ReadingStream

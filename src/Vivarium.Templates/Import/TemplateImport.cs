@@ -1,6 +1,5 @@
 using Vivarium.Linux.Files;
 using Vivarium.Linux.Tar;
-using Vivarium.Linux.Trees;
 using Vivarium.Templates.Images;
 using Vivarium.Wire.Host;
 

@@ -3,7 +3,6 @@ using Vivarium.Host.Tests.Support;
 using Vivarium.Linux.Processes;
 using Vivarium.TestKit;
 using Vivarium.Wire.Host;
-using static Vivarium.Host.Tests.Snapshots.SnapshotCalls;
 
 namespace Vivarium.Host.Tests.Snapshots;
 

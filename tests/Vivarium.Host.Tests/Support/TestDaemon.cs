@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.Win32.SafeHandles;
 using Vivarium.Linux.Files;
 using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Processes;

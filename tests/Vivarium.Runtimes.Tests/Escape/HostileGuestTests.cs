@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Vivarium.Linux.Processes;
 using Vivarium.Runtimes.Tests.Harness;
 using Vivarium.Transport.Supervisor;
 using Vivarium.Wire.Errors;

@@ -2,7 +2,6 @@ using System.IO.Compression;
 using System.Text;
 using Vivarium.Linux.Tar;
 using Vivarium.Templates.Import;
-using Vivarium.Volumes;
 using Vivarium.Wire.Errors;
 
 namespace Vivarium.Storage.Tests.Templates.Import;

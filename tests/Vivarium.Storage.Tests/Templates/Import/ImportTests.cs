@@ -1,4 +1,3 @@
-using Vivarium.Templates;
 using Vivarium.Templates.Import;
 using Vivarium.Volumes;
 using Vivarium.Wire.Errors;
