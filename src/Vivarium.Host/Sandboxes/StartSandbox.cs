@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Engines;
 using Vivarium.Host.Operations;
@@ -69,7 +70,8 @@ internal sealed class StartSandbox(HostServices host)
         {
             var known = link is not null && !link.IsOver ? null : ReadFailure(record);
             await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.NoPatience).ConfigureAwait(false);
-            if (known is not null && e is VivariumException { Code: ErrorCode.Unavailable })
+            // One that ends at once cuts the connection off while it is being made: what it left behind says why.
+            if (known is not null && e is VivariumException { Code: ErrorCode.Unavailable } or IOException or SocketException)
             {
                 throw new VivariumException(ErrorCode.FailedPrecondition, $"starting sandbox {record.Name}: {known.Message ?? known.Reason}", HintFor(known.Reason), known.Reason, e);
             }
