@@ -11,7 +11,7 @@ say() { printf '%s\n' "test: $*" >&2; }
 limit_of() {
   case $1 in
     Vivarium.Acceptance) echo 900 ;;
-    Vivarium.Runtimes.Tests | Vivarium.Storage.Tests) echo 300 ;;
+    Vivarium.Host.Tests | Vivarium.Runtimes.Tests | Vivarium.Storage.Tests) echo 480 ;;
     *) echo 180 ;;
   esac
 }
