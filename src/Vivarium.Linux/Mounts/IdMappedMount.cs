@@ -35,6 +35,7 @@ public static partial class IdMappedMount
     public static unsafe SafeFileHandle Detached(string source, SafeFileHandle user, MountFlags flags = MountFlags.None)
     {
         using var arena = new NativeArena();
+        // SAFETY: the arena keeps the text alive and terminated for the call, which only reads it.
         var fd = (int)Syscall(SYS_open_tree, Libc.AT_FDCWD, arena.Text(source), (nint)(OPEN_TREE_CLONE | Libc.O_CLOEXEC), 0, 0);
         Libc.Check(fd, "take a detached mount of", source);
         var tree = new SafeFileHandle(fd, ownsHandle: true);
@@ -60,6 +61,7 @@ public static partial class IdMappedMount
     public static unsafe void Attach(SafeFileHandle tree, string target)
     {
         using var arena = new NativeArena();
+        // SAFETY: the arena keeps both texts alive and terminated for the call, which only reads them.
         Libc.Check(
             (int)Syscall(SYS_move_mount, tree.DangerousGetHandle(), arena.Text(""), Libc.AT_FDCWD, (nint)arena.Text(target), (nint)MOVE_MOUNT_F_EMPTY_PATH),
             "attach the mount at",

@@ -102,7 +102,7 @@ public sealed class AuthorityTests(PrivateBaseDaemon daemon) : VivTest(daemon), 
 
     private async Task ConfigureAsync(string files)
     {
-        var text = Daemon.ConfigText() + (files.Length == 0 ? "" : $"\nca_certificates = \"{files}\"\n");
+        var text = files.Length == 0 ? Daemon.ConfigText() : Daemon.ConfigText().Replace("[templates]", $"[templates]\nca_certificates = \"{files}\"", StringComparison.Ordinal);
         await File.WriteAllTextAsync(Daemon.ConfigFile, text, TestContext.Current.CancellationToken);
         await Viv.RunAsync("daemon", "restart");
     }
