@@ -10,6 +10,7 @@ build|libc6-dev|C headers and the static C library of the guest agent
 build|zlib1g-dev|the native compiler links against zlib
 run|runc|OCI engine behind the container runtime
 run|runsc|gVisor engine behind the gvisor runtime
+run|nftables|rules of the networks of sandboxes
 run|btrfs-progs|makes the btrfs pool sandboxes are cloned in
 run|mmdebstrap|builds the base template from Debian packages
 run|busybox-static|content of the tiny template
@@ -18,6 +19,7 @@ run|ca-certificates|certificates of package mirrors over TLS
 test|crun|second OCI engine, run through the conformance suite
 test|bubblewrap|peer in the benchmarks
 test|hyperfine|times whole commands in the benchmarks
+test|iproute2|networks that tests put sandboxes into
 test|git|repositories that tests clone in sandboxes
 test|umoci|peer of the template import: unpacks the same image, the trees are compared
 test|skopeo|converts images between formats in the tests of template import and export

@@ -35,6 +35,9 @@ public sealed record VivariumConfig
     /// <summary><c>[http]</c>.</summary>
     public HttpConfig Http { get; init; } = new();
 
+    /// <summary><c>[network]</c>.</summary>
+    public NetworkConfig Network { get; init; } = new();
+
     /// <summary>Files read, in order; empty when there was none.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 

@@ -4,6 +4,7 @@ using Vivarium.Host.Engines;
 using Vivarium.Host.Events;
 using Vivarium.Host.Health;
 using Vivarium.Host.Metrics;
+using Vivarium.Host.Network;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
 using Vivarium.Host.Processes;
@@ -103,7 +104,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 new SupervisorLauncher(paths, programs, time, loggers.CreateLogger<SupervisorLauncher>()),
                 new SupervisorRemains(paths, time, loggers.CreateLogger<SupervisorRemains>()),
                 loggers,
-                metrics);
+                metrics,
+                new SandboxNetworks(config, health, time, loggers.CreateLogger<SandboxNetworks>()));
             var host = new VivariumHost(services, database);
             await host.RecoverAsync().ConfigureAwait(false);
             return host;
@@ -167,6 +169,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
             }
         }
 
+        await Services.Networks.DisposeAsync().ConfigureAwait(false);
         Services.Events.Publish("daemon.stopped");
         Services.Events.Close();
         Services.Metrics.Dispose();
@@ -202,6 +205,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 Recovery, HealthConditions.Degraded, $"the daemon has just started and is finding out what became of {open} sandboxes; calls about one of them wait for it");
         }
 
+        Services.Networks.Restore(loaded.Records);
         var reattach = new Reattach(Services, Workflows);
         var entrance = new SemaphoreSlim(ReattachedAtOnce);
         var settling = new List<Task>();

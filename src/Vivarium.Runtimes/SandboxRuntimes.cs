@@ -15,6 +15,7 @@ public static class SandboxRuntimes
         "runc" or "crun" or "runsc" => new OciRuntime(new OciEngine(spec.Engine, spec.EnginePath, spec.EngineOptions)
         {
             SwapAccounted = Cgroups.CgroupHierarchies.Current.AccountsSwap,
+            HasNetwork = spec.Network.Attachment is not null,
         })
         { UserNamespace = spec.IdRange is not null },
         "direct" => new DirectRuntime(),

@@ -43,19 +43,6 @@ public sealed class UsageErrorTests
         Assert.Empty(daemon.Asked);
     }
 
-    [Theory]
-    [InlineData("run --net policy:f -- true", "network policies are not built yet")]
-    [InlineData("run --allow example.org -- true", "network policies are not built yet")]
-    public void What_is_not_built_yet_is_refused(string line, string message)
-    {
-        using var daemon = new FakeDaemon();
-        var run = CliRun.Of(daemon, line.Split(' '));
-        Assert.Contains(message, run.Errors, StringComparison.Ordinal);
-        Assert.Contains("(unimplemented, not_built_yet)", run.Errors, StringComparison.Ordinal);
-        Assert.Equal(125, run.Code);
-        Assert.Empty(daemon.Asked);
-    }
-
     [Fact]
     public void A_path_that_is_a_command_is_recognised()
     {

@@ -48,6 +48,16 @@ internal sealed class ShowCommand : Verb
         });
     }
 
+    private static void WritePolicy(Fields fields, NetworkPolicySpec? policy)
+    {
+        fields.Add("rest of network", policy?.Default);
+        fields.Add("allow", policy?.Allow is { Count: > 0 } allow ? string.Join(", ", allow) : null);
+        fields.Add("deny", policy?.Deny is { Count: > 0 } deny ? string.Join(", ", deny) : null);
+        fields.Add("bandwidth", policy?.BandwidthBytes is { } bytes and > 0 ? Humanize.Bytes(bytes) + "/s" : null);
+        fields.Add("connections", policy?.Connections?.ToString(CultureInfo.InvariantCulture));
+        fields.Add("dns", policy?.Dns is false ? "sandboxes' own names only" : null);
+    }
+
     private static void Write(Invocation call, SandboxInfo sandbox)
     {
         var fields = new Fields(call.Output);
@@ -67,6 +77,8 @@ internal sealed class ShowCommand : Verb
             sandbox.Resources.DiskBytes is not { } disk ? null
                 : Humanize.Bytes(disk) + (sandbox.DiskUsedBytes is { } used ? $", {Humanize.Bytes(used)} used beyond the template" : ""));
         fields.Add("network", sandbox.Network);
+        fields.Add("addresses", sandbox.Addresses is { } addresses ? string.Join(", ", addresses) : null);
+        WritePolicy(fields, sandbox.Policy);
         fields.Add("created", Humanize.Time(sandbox.CreatedUnixMs, call.Clock));
         fields.Add("started", sandbox.StartedUnixMs is { } started ? Humanize.Time(started, call.Clock) : null);
         fields.Add("expires", sandbox.ExpiresUnixMs is { } expires ? $"{Humanize.Time(expires, call.Clock)} ({sandbox.OnTimeout ?? "kill"})" : null);

@@ -19,8 +19,6 @@ internal sealed class SandboxFlags
     private readonly Option<string[]> _envFile = Opt.Many("--env-file", "FILE", "file of K=V lines");
     private readonly Option<string[]> _secret = Opt.Many("--secret", "NAME[=SRC]", "secret from our variable NAME, or SRC: env:VAR, file:PATH, - (standard input)");
     private readonly Option<string[]> _volume = Opt.Many("--volume", "HOST:GUEST[:ro]", "share a host directory", "-v");
-    private readonly Option<string> _net = Opt.Text("--net", "MODE", "network: none, nat or policy:FILE");
-    private readonly Option<string[]> _allow = Opt.Many("--allow", "HOST", "host the sandbox may reach");
     private readonly Option<string[]> _publish = Opt.Many("--publish", "PORT", "publish a port: GUEST[:HOST] on loopback, or ADDRESS:HOST:GUEST", "-p");
     private readonly Option<string> _timeout = Opt.Text("--timeout", "TIME", "life of the sandbox, such as 90s or 2h30m");
     private readonly Option<string> _idleTimeout = Opt.Text("--idle-timeout", "TIME", "life without activity");
@@ -30,15 +28,19 @@ internal sealed class SandboxFlags
     private readonly Option<string[]> _label = Opt.Many("--label", "K=V", "label", "-l");
     private readonly Option<string> _hostname = Opt.Text("--hostname", "NAME", "host name; default the name");
     private readonly Option<string> _externalId = Opt.Text("--external-id", "ID", "your own id of the sandbox, unique");
+    private readonly NetworkFlags _network;
 
     public SandboxFlags(Command command)
     {
-        Option[] options =
-        [
-            _runtime, _template, _name, _cpus, _memory, _disk, _pids, _env, _envFile, _secret, _volume, _net, _allow, _publish,
-            _timeout, _idleTimeout, _onTimeout, _user, _workdir, _label, _hostname, _externalId,
-        ];
-        foreach (var option in options)
+        Option[] first = [_runtime, _template, _name, _cpus, _memory, _disk, _pids, _env, _envFile, _secret, _volume];
+        Option[] last = [_publish, _timeout, _idleTimeout, _onTimeout, _user, _workdir, _label, _hostname, _externalId];
+        foreach (var option in first)
+        {
+            command.Options.Add(option);
+        }
+
+        _network = new NetworkFlags(command);
+        foreach (var option in last)
         {
             command.Options.Add(option);
         }
@@ -52,7 +54,6 @@ internal sealed class SandboxFlags
 
     public CreateParams ToParams(Invocation call)
     {
-        RefuseNotBuilt(call);
         return new CreateParams
         {
             Name = call.Get(_name),
@@ -67,7 +68,8 @@ internal sealed class SandboxFlags
             Secrets = SecretFlags.Read(call.Get(_secret), call.Stdio.Input),
             Shares = call.Get(_volume) is { Length: > 0 } volumes ? [.. volumes.Select(Share)] : null,
             Ports = call.Get(_publish) is { Length: > 0 } ports ? [.. ports.Select(port => PortText.Parse("--publish", port))] : null,
-            Network = call.Get(_net),
+            Network = _network.Mode(call),
+            Policy = _network.Policy(call),
             TimeoutMs = Values.Duration(call.Get(_timeout), "--timeout"),
             IdleTimeoutMs = Values.Duration(call.Get(_idleTimeout), "--idle-timeout"),
             OnTimeout = Values.OneOf(call.Get(_onTimeout), "--on-timeout", "kill", "pause"),
@@ -77,24 +79,6 @@ internal sealed class SandboxFlags
             Labels = Values.Pairs(call.Get(_label), "--label"),
         };
     }
-
-    /// <summary>What the design has and this version does not: said, never ignored.</summary>
-    private void RefuseNotBuilt(Invocation call)
-    {
-        if (call.Get(_net) is { } net && (net == "policy" || net.StartsWith("policy:", StringComparison.Ordinal)))
-        {
-            throw NotBuilt("--net policy", "network policies");
-        }
-
-        _ = Values.OneOf(call.Get(_net), "--net", "none", "nat");
-        if (call.Get(_allow) is { Length: > 0 })
-        {
-            throw NotBuilt("--allow", "network policies");
-        }
-    }
-
-    private static VivariumException NotBuilt(string flag, string what) =>
-        new(ErrorCode.Unimplemented, $"{flag}: {what} are not built yet, so the flag would have no effect", "leave it out; sandboxes have no network", "not_built_yet");
 
     private static ShareSpec Share(string text)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 
 namespace Vivarium.Configuration.Schema;
@@ -45,4 +46,33 @@ internal static class ConfigChecks
         text.Length == 0 || text.StartsWith("https://", StringComparison.Ordinal) || text.StartsWith("http://", StringComparison.Ordinal) || text.StartsWith("file:///", StringComparison.Ordinal)
             ? Line(text)
             : "must be an http, https or file URL";
+
+    /// <summary>Names of ports are the bridge's, a dash and a part of an id, and 15 characters are all there are.</summary>
+    public static string? Bridge(string text) =>
+        text.Length is > 0 and <= 6 && char.IsAsciiLetterLower(text[0]) && text.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c))
+            ? null : "must be one to six lower-case letters and digits, beginning with a letter";
+
+    public static string? NftName(string text) =>
+        text.Length is > 0 and <= 32 && char.IsAsciiLetter(text[0]) && text.All(static c => char.IsAsciiLetterOrDigit(c) || c == '_')
+            ? null : "must be letters, digits and '_', beginning with a letter";
+
+    public static string? Interface(string text) =>
+        text.Length is > 0 and <= 15 && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '@') ? null : "must be the name of a network interface";
+
+    public static string? Label(string text) =>
+        text.Length is > 0 and <= 63 && char.IsAsciiLetterLower(text[0]) && text.All(static c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c))
+            ? null : "must be lower-case letters and digits, beginning with a letter";
+
+    public static string? Pool(string text, bool v6) =>
+        !IPNetwork.TryParse(text, out var range) || range.BaseAddress.AddressFamily != (v6 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork)
+            ? $"must be a range of IPv{(v6 ? 6 : 4)} addresses such as {(v6 ? "fdc7:6976:6172::/64" : "10.213.0.0/16")}, with no bits set behind its prefix"
+        : v6 ? range.PrefixLength is < 16 or > 112 ? "must have a prefix of 16 to 112" : null
+        : range.PrefixLength is < 8 or > 29 ? "must have a prefix of 8 to 29" : null;
+
+    public static string? Servers(string text)
+    {
+        var words = text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        return words.Length > 3 ? "must be at most three name servers"
+            : words.FirstOrDefault(static w => !IPEndPoint.TryParse(w, out _)) is { } wrong ? $"holds '{wrong}', which is no address with or without a port" : null;
+    }
 }

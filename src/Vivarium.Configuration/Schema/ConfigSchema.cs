@@ -114,6 +114,27 @@ internal static class ConfigSchema
             c => c.Http.Listen, (c, v) => c with { Http = c.Http with { Listen = (string)v! } }),
         new("http", "allow_remote", new FlagType(), "Whether the HTTP listener may be reached from other machines.",
             c => c.Http.AllowRemote, (c, v) => c with { Http = c.Http with { AllowRemote = (bool)v! } }),
+
+        new("network", "bridge", new TextType(ConfigChecks.Bridge), "Name of the bridge sandboxes are connected to; at most six letters and digits.",
+            c => c.Network.Bridge, (c, v) => c with { Network = c.Network with { Bridge = (string)v! } }),
+        new("network", "table", new TextType(ConfigChecks.NftName), "Name of our tables in nftables.",
+            c => c.Network.Table, (c, v) => c with { Network = c.Network with { Table = (string)v! } }),
+        new("network", "pool4", new TextType(static t => ConfigChecks.Pool(t, v6: false)), "IPv4 addresses of sandboxes; the first is the host's.",
+            c => c.Network.Pool4, (c, v) => c with { Network = c.Network with { Pool4 = (string)v! } }),
+        new("network", "pool6", new TextType(static t => t.Length == 0 ? null : ConfigChecks.Pool(t, v6: true)), "IPv6 addresses of sandboxes; empty: none.",
+            c => c.Network.Pool6, (c, v) => c with { Network = c.Network with { Pool6 = (string)v! } }),
+        new("network", "uplink", new TextType(static t => t.Length == 0 ? null : ConfigChecks.Interface(t)), "The only interface sandboxes' packets may leave by; empty: as the host's routes say.",
+            c => c.Network.Uplink, (c, v) => c with { Network = c.Network with { Uplink = (string)v! } }),
+        new("network", "route_table", new IntegerType(0, 2_000_000_000), "Routing table for sandboxes' packets; 0: the host's main one.",
+            c => c.Network.RouteTable, (c, v) => c with { Network = c.Network with { RouteTable = (int)v! } }),
+        new("network", "dns", new TextType(ConfigChecks.Servers), "Name servers to ask, separated by commas; empty: the host's.",
+            c => c.Network.Dns, (c, v) => c with { Network = c.Network with { Dns = (string)v! } }),
+        new("network", "domain", new TextType(ConfigChecks.Label), "Domain of the sandboxes' own names.",
+            c => c.Network.Domain, (c, v) => c with { Network = c.Network with { Domain = (string)v! } }),
+        new("network", "bandwidth", new SizeType(new ByteSize(16 << 10), ByteSize.FromGiB(128), optional: true), "Most bytes a second of one sandbox, each way; empty: no limit.",
+            c => c.Network.Bandwidth, (c, v) => c with { Network = c.Network with { Bandwidth = (ByteSize?)v } }),
+        new("network", "connections", new IntegerType(1, 1_000_000), "Most open connections of one sandbox.",
+            c => c.Network.Connections, (c, v) => c with { Network = c.Network with { Connections = (int)v! } }),
     ];
 
     public static IEnumerable<string> Sections => Keys.Select(key => key.Section).Distinct();

@@ -31,6 +31,13 @@ internal sealed partial class ApiMethods
         .Method(HostMethod.Resume, HostJson.Default.RefParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, Workflows.Pause.ResumeAsync, token))
         .Method(HostMethod.SetTimeout, HostJson.Default.SetTimeoutParams, HostJson.Default.SandboxInfo, (p, call, token) => ChangeAsync(p.Ref, s => Access.SetTimeoutAsync(s, p), token))
         .Method(HostMethod.Set, HostJson.Default.SetParams, HostJson.Default.SetReply, (p, _, token) => SetAsync(p, token))
+        .Method(HostMethod.SetNetwork, HostJson.Default.SetNetworkParams, HostJson.Default.SetNetworkReply, async (p, _, token) =>
+        {
+            var sandbox = await Access.GetAsync(p.Ref, token).ConfigureAwait(false);
+
+            // As with every change: it goes on when the caller stops waiting.
+            return await Workflows.SetNetwork.RunAsync(sandbox, p).WaitAsync(token).ConfigureAwait(false);
+        })
         .Method(HostMethod.Stats, HostJson.Default.RefParams, HostJson.Default.SandboxUsage, async (p, _, token) =>
         {
             var (sandbox, link) = await Access.GetLiveAsync(p.Ref, "reading the usage of", token).ConfigureAwait(false);

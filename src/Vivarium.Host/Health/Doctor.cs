@@ -30,6 +30,7 @@ internal sealed class Doctor(HostServices host, StateDatabase database)
         checks.AddRange(await GuardAsync("pool", PoolAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("templates", TemplatesAsync, cancellationToken).ConfigureAwait(false));
         checks.AddRange(await GuardAsync("database", DatabaseAsync, cancellationToken).ConfigureAwait(false));
+        checks.AddRange(await GuardAsync("network", NetworkAsync, cancellationToken).ConfigureAwait(false));
         checks.Add(Disk("state_disk", host.Paths.State));
         checks.Add(Disk("runtime_disk", host.Paths.Runtime));
         checks.AddRange(host.Health.Snapshot().Conditions.Select(static c => Check("health." + c.Name, c.Severity == HealthConditions.Unhealthy ? Fail : Warn, c.Message)));
@@ -78,6 +79,7 @@ internal sealed class Doctor(HostServices host, StateDatabase database)
             ("mmdebstrap", "builds the base template", "mmdebstrap"),
             ("mkfs.btrfs", "makes the pool", "btrfs-progs"),
             ("busybox", "builds the tiny template", "busybox-static"),
+            ("nft", "enforces the rules of sandboxes' networks", "nftables"),
         })
         {
             var path = SpawnOptions.DefaultPath.Split(':').Select(d => Path.Combine(d, tool)).FirstOrDefault(File.Exists);
@@ -193,6 +195,32 @@ internal sealed class Doctor(HostServices host, StateDatabase database)
                 ? Check("templates", Pass, $"built: {string.Join(", ", built)}")
                 : Check("templates", Warn, $"the default template {wanted} is not built yet: the first sandbox waits for it", $"viv template build {wanted}"),
         ];
+    }
+
+    private Task<IReadOnlyList<DoctorCheck>> NetworkAsync(CancellationToken cancellationToken)
+    {
+        var network = host.Networks.Network;
+        var options = host.Networks.Options;
+        var pools = options.Pool6 is null ? $"{options.Pool4}" : $"{options.Pool4} and {options.Pool6}";
+        var checks = new List<DoctorCheck>
+        {
+            network.Conflict() is { } conflict
+                ? Check("network.pool", Warn, $"the pool {pools} is in use on this machine: {conflict}; sandboxes with --net nat are refused", "Give network.pool4 and pool6 ranges nothing else here uses.")
+                : Check("network.pool", Pass, $"{network.Pool.Held} of {network.Pool.Size} addresses of {pools} are held"),
+            network.Servers == "none"
+                ? Check("network.dns", Warn, "no name server is known: sandboxes cannot resolve names of the world outside", "Name one in /etc/resolv.conf or network.dns.")
+                : Check("network.dns", Pass, $"sandboxes' names are asked of {network.Servers}"),
+        };
+        if (network.IsPrepared)
+        {
+            checks.Add(options.Pool6 is null || network.ForwardsV6
+                ? Check("network.bridge", Pass, $"bridge {options.Bridge} and tables {options.Table} are there")
+                : Check(
+                    "network.bridge", Warn, $"bridge {options.Bridge} is there; IPv6 packets of sandboxes cannot leave this host",
+                    "It needs an IPv6 default route and Linux 6.17, or net.ipv6.conf.all.forwarding=1 set by you; or set network.pool6 = \"\"."));
+        }
+
+        return Task.FromResult<IReadOnlyList<DoctorCheck>>(checks);
     }
 
     private async Task<IReadOnlyList<DoctorCheck>> PoolAsync(CancellationToken cancellationToken)

@@ -57,7 +57,8 @@ internal static class CreateRequest
             Template = p.Template ?? config.Defaults.Template,
             TemplateDigest = string.Empty,
             Resources = Resources(p, config),
-            Network = NetworkOf(p.Network ?? config.Defaults.Network),
+            Network = NetworkOf(p.Network ?? config.Defaults.Network, p.Runtime ?? config.Defaults.Runtime),
+            Policy = p.Policy,
             Env = p.Env,
             Shares = ShareRules.Resolve(p.Shares),
             Ports = PortRules.Check(p.Ports),
@@ -118,11 +119,12 @@ internal static class CreateRequest
         _ => throw Bad($"the runtime {NameRules.Quote(runtime)} is not known", "Use auto, container, gvisor, vm or direct.", "unknown_runtime"),
     };
 
-    private static string NetworkOf(string network) => network switch
+    /// <summary>A network mode the runtime can enforce.</summary>
+    public static string NetworkOf(string network, string runtime) => network switch
     {
-        "none" => network,
-        "nat" => throw new VivariumException(
-            ErrorCode.Unimplemented, "creating a sandbox: the nat network is not built yet", "Use --net none; the sandbox then has its loopback only.", "network_not_built"),
+        "nat" when runtime == "direct" => throw Bad(
+            "the direct runtime shares the host's network, so the nat network could not be enforced", "Use --net none, or another runtime.", "network_not_enforceable"),
+        "none" or "nat" => network,
         _ => throw Bad($"the network mode {NameRules.Quote(network)} is not known", "Use none or nat.", "unknown_network"),
     };
 

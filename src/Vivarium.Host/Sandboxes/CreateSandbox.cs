@@ -28,6 +28,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
     {
         var wanted = CreateRequest.Check(parameters, host.Config, host.Time) with { Owner = Owner(parameters, callerPid) };
         ShareRules.RefuseOwn(wanted.Shares, host.Paths.State, host.Paths.Runtime);
+        RequirePolicy(wanted);
         var warm = workflows.Warm.TryTake(wanted);
         Sandbox sandbox;
         try
@@ -37,7 +38,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
                 parameters.Name,
                 parameters.ExternalId,
                 host.Config.Limits.MaxSandboxes,
-                (name, slot) => workflows.Make(wanted with { Name = name, IdSlot = slot }),
+                (name, slot) => workflows.Make(host.Networks.Reserve(wanted with { Name = name, IdSlot = slot })),
                 warm?.Record);
         }
         catch when (warm is not null)
@@ -101,7 +102,8 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
             // Side by side: a volume without a record is an orphan the next start removes, a record without a volume a create it undoes.
             var intent = host.Table.InsertAsync(record);
             var clone = CloneAsync(record, template, cancellationToken);
-            await Task.WhenAll(intent, clone).ConfigureAwait(false);
+            var network = OpenNetworkAsync(record, intent, cancellationToken);
+            await Task.WhenAll(intent, clone, network).ConfigureAwait(false);
             sandbox.Publish(record with { Lineage = new Lineage { OriginVolume = template.VolumeKey, OriginGeneration = await clone.ConfigureAwait(false) } });
             host.Events.Publish("sandbox.created", record);
             await workflows.Start.RunAsync(sandbox, engine, secrets, operation, cancellationToken).ConfigureAwait(false);
@@ -123,6 +125,29 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
 
             throw;
         }
+    }
+
+    private void RequirePolicy(SandboxRecord wanted)
+    {
+        if (wanted.Policy is null)
+        {
+            return;
+        }
+
+        if (wanted.Network != "nat")
+        {
+            throw new VivariumException(
+                ErrorCode.InvalidArgument, $"creating a sandbox: network {wanted.Network} has no policy to enforce", "Use --net nat with it, or leave it out.", "policy_without_network");
+        }
+
+        host.Networks.Check(wanted.Policy);
+    }
+
+    private async Task OpenNetworkAsync(SandboxRecord record, Task intent, CancellationToken cancellationToken)
+    {
+        // The record is the list of addresses and rules that are held: on disk before the first of them is made.
+        await intent.ConfigureAwait(false);
+        await host.Networks.OpenAsync(record, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Makes the volume, unless the pool has no room; returns its generation.</summary>
@@ -162,6 +187,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
         try
         {
             await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.NoPatience).ConfigureAwait(false);
+            await host.Networks.CloseAsync(record).ConfigureAwait(false);
             await host.Table.DeleteAsync(record).ConfigureAwait(false);
             await workflows.Destroy.DeleteDataAsync(record.Id).ConfigureAwait(false);
         }

@@ -60,6 +60,7 @@ internal sealed partial class DestroySandbox(HostServices host)
 
         await host.Remains.RemoveAsync(record.Id, link, mode == DestroyMode.Now ? SupervisorRemains.ForcedPatience : SupervisorRemains.OrderlyPatience).ConfigureAwait(false);
         await intent.ConfigureAwait(false);
+        await host.Networks.CloseAsync(record).ConfigureAwait(false);
         await host.Table.DeleteAsync(record).ConfigureAwait(false);
         await EndAsync(sandbox, record).ConfigureAwait(false);
         InBackground(() => DeleteDataAsync(record.Id));

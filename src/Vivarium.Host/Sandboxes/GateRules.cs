@@ -46,6 +46,9 @@ internal sealed record GateRules(string Verb, IReadOnlyList<string> From, string
     public static readonly GateRules Set = new(
         "changing", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed], "Wait until the sandbox has settled.");
 
+    public static readonly GateRules SetNetwork = new(
+        "setting the network of", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed], "The sandbox is changing; look at its state.");
+
     public static readonly GateRules Create = new("creating", [SandboxState.Creating], string.Empty);
 
     public static readonly GateRules Reattach = new("re-attaching", [], string.Empty);

@@ -4,6 +4,7 @@ using Vivarium.Host.Engines;
 using Vivarium.Host.Events;
 using Vivarium.Host.Health;
 using Vivarium.Host.Metrics;
+using Vivarium.Host.Network;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
 using Vivarium.Host.Snapshots;
@@ -33,7 +34,8 @@ internal sealed record HostServices(
     SupervisorLauncher Launcher,
     SupervisorRemains Remains,
     ILoggerFactory Loggers,
-    HostMetrics Metrics)
+    HostMetrics Metrics,
+    SandboxNetworks Networks)
 {
     /// <summary>Milliseconds since the Unix epoch.</summary>
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();

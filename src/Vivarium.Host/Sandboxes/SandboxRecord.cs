@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Vivarium.Host.Naming;
 using Vivarium.Host.Snapshots;
 using Vivarium.Linux.Processes;
+using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Host.Sandboxes;
@@ -18,7 +19,7 @@ public sealed record SandboxRecord
 
     public string? ExternalId { get; init; }
 
-    /// <summary>One of <see cref="Wire.Host.SandboxState"/>.</summary>
+    /// <summary>One of <see cref="SandboxState"/>.</summary>
     public required string State { get; init; }
 
     public string? Reason { get; init; }
@@ -41,6 +42,15 @@ public sealed record SandboxRecord
     public required ResourceSpec Resources { get; init; }
 
     public required string Network { get; init; }
+
+    /// <summary>What network <c>nat</c> may reach beyond the defaults.</summary>
+    public NetworkPolicySpec? Policy { get; init; }
+
+    /// <summary>Addresses that are this sandbox's alone until it is gone, also while it is stopped.</summary>
+    public string? Ipv4 { get; init; }
+
+    /// <summary>IPv6 address; absent when the pool has none.</summary>
+    public string? Ipv6 { get; init; }
 
     public IReadOnlyDictionary<string, string>? Env { get; init; }
 

@@ -27,6 +27,8 @@ internal static class SandboxView
             TemplateDigest = r.TemplateDigest,
             Resources = r.Resources,
             Network = r.Network,
+            Addresses = r.Ipv4 is null ? null : r.Ipv6 is null ? [r.Ipv4] : [r.Ipv4, r.Ipv6],
+            Policy = r.Policy,
             CreatedUnixMs = r.CreatedUnixMs,
             StartedUnixMs = r.StartedUnixMs,
             ExpiresUnixMs = r.ExpiresUnixMs,

@@ -29,6 +29,7 @@ internal sealed class SandboxWorkflows
         Fork = new ForkSandbox(host, store, Snapshot, this);
         Warm = new WarmPool(host, this);
         Set = new SetSandbox(host);
+        SetNetwork = new SetSandboxNetwork(host);
     }
 
     public StartSandbox Start { get; }
@@ -59,6 +60,8 @@ internal sealed class SandboxWorkflows
     public WarmPool Warm { get; }
 
     public SetSandbox Set { get; }
+
+    public SetSandboxNetwork SetNetwork { get; }
 
     /// <summary>A sandbox with its actor running.</summary>
     public Sandbox Make(SandboxRecord record) => new(record, DestroyAsync, CollectAsync, logger);

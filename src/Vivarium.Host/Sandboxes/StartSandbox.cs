@@ -31,6 +31,7 @@ internal sealed class StartSandbox(HostServices host)
         try
         {
             var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+            await host.Networks.OpenAsync(record, cancellationToken).ConfigureAwait(false);
             var root = volumes.PathOf(VolumeKind.Sandbox, record.Id.Value);
             var specification = Specification(record, engine, root) with { IdRange = ids.For(record, engine, root), NewMachineId = newMachineId };
             link = await host.Launcher.LaunchAsync(record.Id, specification, cancellationToken).ConfigureAwait(false);
@@ -104,7 +105,7 @@ internal sealed class StartSandbox(HostServices host)
         Resources = record.Resources,
         Shares = record.Shares,
         Ports = record.Ports,
-        Network = new NetworkSpec { Mode = record.Network },
+        Network = host.Networks.Specification(record),
         Env = record.Env,
         DefaultUser = record.User,
         DefaultCwd = record.Workdir,

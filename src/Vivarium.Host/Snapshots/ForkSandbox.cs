@@ -187,7 +187,7 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
             labels[key] = value;
         }
 
-        return like with
+        return host.Networks.Reserve(like with
         {
             Id = SandboxId.New(),
             Name = name,
@@ -212,6 +212,6 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
             Rollback = null,
             OnDisk = false,
             Lineage = new Lineage { OriginVolume = origin, OriginIsSnapshot = true, ForkedFrom = like.Id },
-        };
+        });
     }
 }

@@ -57,6 +57,7 @@ internal sealed class DirectRuntime : AgentRuntime
             { Spec.Shares.Count: > 0 } => "shared directories",
             { Spec.IdRange: not null } => "an id range",
             { Spec.Network.NamespacePath: not null } => "a network namespace",
+            { Spec.Network.Attachment: not null } => "a network interface of its own",
             _ => null,
         };
         if (refused is not null)

@@ -20,4 +20,7 @@ public static class LedgerKind
 
     /// <summary>A container in an engine's own state directory: the absolute path of that state directory.</summary>
     public const string Container = "container";
+
+    /// <summary>A network interface of the host: its name. With it goes its other end.</summary>
+    public const string Link = "link";
 }

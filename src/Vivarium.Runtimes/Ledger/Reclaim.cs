@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Vivarium.Linux.Netlink;
 using Vivarium.Linux.Processes;
 using Vivarium.Runtimes.Cgroups;
 
@@ -73,6 +74,9 @@ public static partial class Reclaim
                 }
 
                 File.Delete(entry.Value);
+                return true;
+            case LedgerKind.Link:
+                Links.Delete(entry.Value);
                 return true;
             case LedgerKind.Directory or LedgerKind.Container:
                 DeleteTree(entry.Value);

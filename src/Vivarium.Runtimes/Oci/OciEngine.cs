@@ -42,6 +42,12 @@ internal sealed record OciEngine
     /// <summary>Whether the kernel accounts swap; without it a swap limit is an error. Source: memory.memsw.* of cgroup v1, memory.swap.* of v2.</summary>
     public bool SwapAccounted { get; init; } = true;
 
+    /// <summary>Whether the sandbox has an interface besides its loopback.</summary>
+    public bool HasNetwork { get; init; }
+
+    /// <summary>gVisor takes addresses and routes from its namespace once, when it starts; with the others the namespace is the sandbox's at any time.</summary>
+    public bool ReadsInterfacesAtStart => isGvisor;
+
     /// <summary>Whether processes and memory can be saved and brought back.</summary>
     public bool Checkpoints => isGvisor;
 
@@ -70,8 +76,8 @@ internal sealed record OciEngine
         List<string> arguments = [Path, "--root", stateRoot];
         if (isGvisor)
         {
-            // Writes must land in the volume, so no overlay over the root file system. The sandbox's network is loopback only.
-            arguments.AddRange(["--overlay2=none", "--network=none"]);
+            // Writes must land in the volume, so no overlay over the root file system. Its own network stack takes over the interface it finds at its start, or has loopback only.
+            arguments.AddRange(["--overlay2=none", HasNetwork ? "--network=sandbox" : "--network=none"]);
             if (settings.TryGetValue(PlatformOption, out var platform))
             {
                 arguments.Add($"--platform={platform}");

@@ -1,8 +1,10 @@
 using System.Globalization;
+using Vivarium.Linux.Namespaces;
 using Vivarium.Linux.Processes;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Runtimes.Guest;
 using Vivarium.Runtimes.Ledger;
+using Vivarium.Runtimes.Network;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Supervisor;
 
@@ -17,6 +19,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     private const string BundleName = "bundle";
     private const string StateName = "engine";
     private const string PidFileName = "init.pid";
+    private const string NamespaceName = "netns";
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan FreezeDeadline = TimeSpan.FromSeconds(10);
 
@@ -72,10 +75,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             throw new VivariumException(ErrorCode.InvalidArgument, $"cannot start the sandbox: engine {engine.Name} takes no {(options.Disks is { Count: > 0 } ? "disks" : "network interfaces")}");
         }
 
-        if (options.Spec.Network.Mode != "none")
-        {
-            throw new VivariumException(ErrorCode.Unimplemented, $"cannot start the sandbox: network mode '{options.Spec.Network.Mode}' is not built yet", "use network 'none'");
-        }
+        SandboxInterface.Check(options.Spec.Network);
 
         if (engine.Name == "runsc" && options.Spec.IdRange is not null)
         {
@@ -105,6 +105,17 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             ? WorkCgroup.Create(hierarchies, spec.CgroupPath, spec.Resources, spec.IdRange?.First)
             : new Dictionary<string, string>();
         limits = spec.Resources;
+        if (spec.Network.Attachment is { } early && engine.ReadsInterfacesAtStart)
+        {
+            var place = Path.Combine(options.StateDirectory, NamespaceName);
+            Ledger.Add(new LedgerEntry(LedgerKind.NetworkNamespace, place));
+            NetworkNamespace.Create(place);
+            Ledger.Add(new LedgerEntry(LedgerKind.Link, early.Port));
+            SandboxInterface.Attach(early, place);
+            options = options with { Spec = spec with { Network = spec.Network with { NamespacePath = place } } };
+            spec = options.Spec;
+        }
+
         var mapped = MappedRoot.Plan(spec, options.StateDirectory);
         var shared = SharedView.Plan(spec, options.StateDirectory);
         var seen = mapped?.Staged ?? shared?.Staged ?? spec;
@@ -140,6 +151,14 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
         }
 
         var pid = int.Parse(await File.ReadAllTextAsync(pidFile, cancellationToken).ConfigureAwait(false), CultureInfo.InvariantCulture);
+        if (spec.Network.Attachment is { } late && !engine.ReadsInterfacesAtStart)
+        {
+            // Into the namespace the engine made: it belongs to the container's own user namespace, so that the container's sysfs can be mounted. Nothing runs
+            // inside but our agent, which starts nothing before it is configured.
+            Ledger.Add(new LedgerEntry(LedgerKind.Link, late.Port));
+            SandboxInterface.Attach(late, string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/net"));
+        }
+
         oomKillsSeen = cgroup.OomKills();
         initExited = Reaper.WatchAdopted(pid);
         return new LaunchedAgent(pid, initExited);

@@ -89,6 +89,8 @@ public sealed class HostClient : IAsyncDisposable
 
     public Task<SandboxInfo> RestartAsync(StopSandboxParams p, CancellationToken ct) => CallAsync(HostMethod.Restart, p, Json.StopSandboxParams, Json.SandboxInfo, ct);
 
+    public Task<SetNetworkReply> SetNetworkAsync(SetNetworkParams p, CancellationToken ct) => CallAsync(HostMethod.SetNetwork, p, Json.SetNetworkParams, Json.SetNetworkReply, ct);
+
     public Task<SandboxInfo> PauseAsync(string reference, CancellationToken ct) => PauseAsync(new PauseParams { Ref = reference }, ct);
 
     public Task<SandboxInfo> PauseAsync(PauseParams p, CancellationToken ct) => CallAsync(HostMethod.Pause, p, Json.PauseParams, Json.SandboxInfo, ct);

@@ -29,6 +29,8 @@ namespace Vivarium.Wire.Host;
 [JsonSerializable(typeof(PoolInfo))]
 [JsonSerializable(typeof(PoolGrowParams))]
 [JsonSerializable(typeof(PoolCheckReply))]
+[JsonSerializable(typeof(SetNetworkParams))]
+[JsonSerializable(typeof(SetNetworkReply))]
 [JsonSerializable(typeof(SandboxUsage))]
 [JsonSerializable(typeof(SnapshotInfo))]
 [JsonSerializable(typeof(SnapshotParams))]

@@ -51,6 +51,8 @@ public static class HostMethod
     public const string Set = "sandbox.set";
     /// <summary><see cref="SetTimeoutParams"/> → <see cref="SandboxInfo"/>.</summary>
     public const string SetTimeout = "sandbox.set_timeout";
+    /// <summary><see cref="SetNetworkParams"/> → <see cref="SetNetworkReply"/>: network mode and policy; the policy holds at once.</summary>
+    public const string SetNetwork = "sandbox.set_network";
 
     /// <summary><see cref="PortParams"/> → PublishedPort with the host port that was taken. Again for the same is the same.</summary>
     public const string PublishPort = "port.publish";

@@ -64,6 +64,9 @@ public sealed record CreateParams
     /// <summary>Network mode: <c>none</c> or <c>nat</c>.</summary>
     public string? Network { get; init; }
 
+    /// <summary>What network <c>nat</c> may reach beyond the defaults.</summary>
+    public NetworkPolicySpec? Policy { get; init; }
+
     /// <summary>Life of the sandbox in milliseconds, counted from now.</summary>
     public long? TimeoutMs { get; init; }
 
@@ -133,6 +136,12 @@ public sealed record SandboxInfo
 
     /// <summary>Network mode.</summary>
     public required string Network { get; init; }
+
+    /// <summary>Its IP addresses: IPv4, then IPv6 when it has one. They stay the same while it exists.</summary>
+    public IReadOnlyList<string>? Addresses { get; init; }
+
+    /// <summary>What its network may reach beyond the defaults.</summary>
+    public NetworkPolicySpec? Policy { get; init; }
 
     /// <summary>Milliseconds since the Unix epoch.</summary>
     public required long CreatedUnixMs { get; init; }

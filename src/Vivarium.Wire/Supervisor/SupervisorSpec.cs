@@ -129,4 +129,35 @@ public sealed record NetworkSpec
 
     /// <summary>Name servers for the guest.</summary>
     public IReadOnlyList<string>? Nameservers { get; init; }
+
+    /// <summary>The interface to make for <c>nat</c>.</summary>
+    public NetworkAttachment? Attachment { get; init; }
+}
+
+/// <summary>A pair of interfaces: one end a port of the host's bridge, the other the sandbox's <c>eth0</c>.</summary>
+public sealed record NetworkAttachment
+{
+    /// <summary>The bridge, which is there.</summary>
+    public required string Bridge { get; init; }
+
+    /// <summary>Name of the host's end, at most 15 characters.</summary>
+    public required string Port { get; init; }
+
+    /// <summary>Hardware address of the sandbox's end, <c>02:76:0a:00:00:02</c>.</summary>
+    public required string Mac { get; init; }
+
+    /// <summary>IPv4 address of the sandbox.</summary>
+    public required string Ipv4 { get; init; }
+
+    /// <summary>Its way out.</summary>
+    public required string Gateway4 { get; init; }
+
+    /// <summary>IPv6 address of the sandbox; absent: it has none.</summary>
+    public string? Ipv6 { get; init; }
+
+    /// <summary>Its way out.</summary>
+    public string? Gateway6 { get; init; }
+
+    /// <summary>Most bytes of a packet.</summary>
+    public int Mtu { get; init; } = 1500;
 }

@@ -7,7 +7,8 @@ namespace Vivarium.Acceptance.Harness;
 /// Everything on the machine that belongs to one private daemon, found by its directory and its cgroup's name: what a leak check compares.
 /// </summary>
 internal sealed partial record Footprint(
-    IReadOnlyList<string> Processes, IReadOnlyList<string> Mounts, IReadOnlyList<string> Cgroups, IReadOnlyList<string> Loops, IReadOnlyList<string> Directories)
+    IReadOnlyList<string> Processes, IReadOnlyList<string> Mounts, IReadOnlyList<string> Cgroups, IReadOnlyList<string> Loops, IReadOnlyList<string> Directories,
+    IReadOnlyList<string> Links)
 {
     public static Footprint Of(PrivateDaemon daemon)
     {
@@ -18,14 +19,16 @@ internal sealed partial record Footprint(
             // The empty directory they all stand in is the daemon's, made with the first and swept at its next start; it belongs to no test.
             [.. CgroupsOf(daemon).Where(d => !d.EndsWith(daemon.CgroupRoot, StringComparison.Ordinal)).Select(d => $"cgroup {d}")],
             [.. LoopsOf(daemon).Select(d => $"loop device {d}")],
-            [.. DirectoriesOf(daemon)]);
+            [.. DirectoriesOf(daemon)],
+            // The bridge goes with the last daemon; its ports belong to sandboxes.
+            [.. LinksOf(daemon).Where(n => n != daemon.Bridge).Select(n => $"interface {n}")]);
     }
 
     /// <summary>What is here and was not in <paramref name="before"/>. The daemon itself and its pool come and go with it and belong to no test.</summary>
     public IReadOnlyList<string> Since(Footprint before) =>
         [.. All().Except(before.All()).Where(thing => !DaemonsOwn().IsMatch(thing))];
 
-    private IEnumerable<string> All() => [.. Processes, .. Mounts, .. Cgroups, .. Loops, .. Directories];
+    private IEnumerable<string> All() => [.. Processes, .. Mounts, .. Cgroups, .. Loops, .. Directories, .. Links];
 
     /// <summary>Takes away by force whatever there is; for the end of a run, after the leak check has said what it had to say.</summary>
     public static async Task EraseAsync(PrivateDaemon daemon)
@@ -49,6 +52,16 @@ internal sealed partial record Footprint(
         foreach (var cgroup in CgroupsOf(daemon).OrderByDescending(d => d.Length))
         {
             await Tools.TryAsync("rmdir", cgroup);
+        }
+
+        foreach (var link in LinksOf(daemon))
+        {
+            await Tools.TryAsync("ip", "link", "delete", link);
+        }
+
+        foreach (var family in (string[])["inet", "bridge"])
+        {
+            await Tools.TryAsync("nft", "delete", "table", family, daemon.NetworkTable);
         }
 
         await Tools.TryAsync("rm", "-rf", "--one-file-system", daemon.Home);
@@ -95,6 +108,9 @@ internal sealed partial record Footprint(
             .Select(d => (Device: "/dev/" + Path.GetFileName(d), File: Read(d + "/loop/backing_file")))
             .Where(l => l.File.StartsWith(daemon.Home, StringComparison.Ordinal))
             .Select(l => $"{l.Device} {l.File}")];
+
+    private static List<string> LinksOf(PrivateDaemon daemon) =>
+        [.. Directory.EnumerateFileSystemEntries("/sys/class/net").Select(p => Path.GetFileName(p)).Where(n => n == daemon.Bridge || n.StartsWith(daemon.Bridge + "-", StringComparison.Ordinal))];
 
     // What is made per sandbox: runtime directory, state directory, volume.
     private static IEnumerable<string> DirectoriesOf(PrivateDaemon daemon)

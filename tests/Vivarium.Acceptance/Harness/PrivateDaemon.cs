@@ -11,6 +11,7 @@ namespace Vivarium.Acceptance.Harness;
 public class PrivateDaemon : IAsyncLifetime
 {
     private static int count;
+    private static int numbers;
 
     private readonly string word = $"{Environment.GetEnvironmentVariable("VIVARIUM_TEST_RUN") ?? $"vt{Environment.ProcessId}"}-{Interlocked.Increment(ref count)}";
 
@@ -25,6 +26,16 @@ public class PrivateDaemon : IAsyncLifetime
 
     /// <summary>Cgroup below each controller's root.</summary>
     internal string CgroupRoot => "/" + word;
+
+    /// <summary>Bridge and table of this daemon, and its share of the address space: unlike those of any other that runs now.</summary>
+    internal string Bridge => "v" + (Number % 1_048_576).ToString("x5", CultureInfo.InvariantCulture);
+
+    internal string NetworkTable => "vt" + Number.ToString("x", CultureInfo.InvariantCulture);
+
+    internal int Number { get; } = (Environment.ProcessId * 64) + (Interlocked.Increment(ref numbers) % 64);
+
+    /// <summary>Further keys of the section <c>[network]</c>.</summary>
+    protected virtual string NetworkText => "";
 
     internal string Socket => Path.Combine(Runtime, "vivd.sock");
 
@@ -64,6 +75,13 @@ public class PrivateDaemon : IAsyncLifetime
         [defaults]
         template = "{(WithBase ? "base" : "tiny")}"
         memory = "256MiB"
+
+        [network]
+        bridge = "{Bridge}"
+        table = "{NetworkTable}"
+        pool4 = "10.{128 + (Number / 256 % 64)}.{Number % 256}.0/24"
+        pool6 = "fd76:{Number % 65536:x}::/64"
+        {NetworkText}
 
         [templates]
         cache = "{Checkout.Cache}/templates"

@@ -90,13 +90,6 @@ public sealed class FirstCommandTests(PrivateDaemon daemon) : VivTest(daemon)
     }
 
     [Fact]
-    public async Task Nat_is_refused_with_a_clear_sentence()
-    {
-        (await Viv.TryAsync("run", "--net", "nat", "--", "true")).MustRefuse("nat");
-        Assert.Empty(await Daemon.ListAsync());
-    }
-
-    [Fact]
     public async Task Direct_is_refused_unless_the_configuration_allows_it()
     {
         (await Viv.TryAsync("run", "--runtime", "direct", "--", "true")).MustRefuse("allow_direct");

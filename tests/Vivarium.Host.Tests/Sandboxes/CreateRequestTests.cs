@@ -29,7 +29,6 @@ public sealed class CreateRequestTests
         { "runtime_not_built", new() { Runtime = "vm" } },
         { "direct_not_allowed", new() { Runtime = "direct" } },
         { "unknown_network", new() { Network = "host" } },
-        { "network_not_built", new() { Network = "nat" } },
         { "bad_on_timeout", new() { OnTimeout = "explode" } },
         { "bad_timeout", new() { TimeoutMs = -1 } },
         { "bad_timeout", new() { IdleTimeoutMs = long.MaxValue } },

@@ -1,0 +1,39 @@
+using Vivarium.Acceptance.Harness;
+
+namespace Vivarium.Acceptance.Net;
+
+/// <summary>A private daemon whose sandboxes reach a fake internet and nothing else.</summary>
+public sealed class NetworkDaemon : PrivateDaemon
+{
+    internal FakeInternet Internet { get; private set; } = null!;
+
+    /// <inheritdoc/>
+    protected override string NetworkText => $"""
+        uplink = "{Internet.Uplink}"
+        route_table = {Internet.Table}
+        dns = "{FakeInternet.Names}"
+        """;
+
+    /// <inheritdoc/>
+    public override async ValueTask InitializeAsync()
+    {
+        Internet = await FakeInternet.MakeAsync(Number);
+        await base.InitializeAsync();
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await base.DisposeAsync();
+            Assert.DoesNotContain(Bridge, (await Tools.RunAsync("ip", "-o", "link")).StdoutText, StringComparison.Ordinal);
+            Assert.DoesNotContain(NetworkTable, (await Tools.RunAsync("nft", "list", "tables")).StdoutText, StringComparison.Ordinal);
+            Assert.DoesNotContain($"lookup {Internet.Table}", (await Tools.RunAsync("ip", "rule")).StdoutText, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await Internet.DisposeAsync();
+        }
+    }
+}
