@@ -19,16 +19,20 @@ internal sealed class SetCommand : Verb
     private readonly Option<string[]> _label = Opt.Many("--label", "K=V", "add or change a label", "-l");
     private readonly Option<string[]> _noLabel = Opt.Many("--no-label", "K", "take a label away");
     private readonly Option<bool> _json = Opt.Json();
+    private readonly NetworkFlags _network;
 
     public SetCommand()
-        : base("set", "Changes limits, timeouts and labels of sandboxes, at once where they run. Everything is checked before anything is changed.")
+        : base("set", "Changes limits, timeouts, labels and the network of sandboxes, at once where they run. Everything is checked before anything is changed.")
     {
         Arguments.Add(_sandboxes);
-        Option[] options = [_cpus, _memory, _disk, _pids, _timeout, _idleTimeout, _onTimeout, _label, _noLabel, _json];
+        Option[] options = [_cpus, _memory, _disk, _pids, _timeout, _idleTimeout, _onTimeout, _label, _noLabel];
         foreach (var option in options)
         {
             Options.Add(option);
         }
+
+        _network = new NetworkFlags(this);
+        Options.Add(_json);
     }
 
     public static Verb Make() => new SetCommand
@@ -38,6 +42,7 @@ internal sealed class SetCommand : Verb
         [
             ("viv set --memory 2GiB --cpus 4 quiet-fox", "more, while it runs"),
             ("viv set --disk 10GiB quiet-fox", "room to write again after 'Disk quota exceeded'"),
+            ("viv set --allow 10.1.2.3:5432 --deny all quiet-fox", "one address and nothing else; a list given replaces the list there was, 'none' empties it"),
             ("viv set --timeout 2h --label owner=ann quiet-fox", "two more hours from now"),
         ],
     };
@@ -57,7 +62,8 @@ internal sealed class SetCommand : Verb
             Labels = Values.Pairs(call.Get(_label), "--label"),
             RemoveLabels = call.Get(_noLabel) is { Length: > 0 } names ? names : null,
         };
-        if (wanted == new SetParams { Ref = "" })
+        var network = new SetNetworkParams { Ref = "", Network = _network.Mode(call), Policy = _network.Policy(call), Reset = _network.IsFile(call) };
+        if (wanted == new SetParams { Ref = "" } && network == new SetNetworkParams { Ref = "" })
         {
             throw Invocation.Usage("say what to set", "viv set --help lists it");
         }
@@ -65,6 +71,15 @@ internal sealed class SetCommand : Verb
         using var host = call.Connect();
         return References.ForEach([.. call.Get(_sandboxes)!], call, reference =>
         {
+            if (network != new SetNetworkParams { Ref = "" })
+            {
+                var changed = host.Call(HostMethod.SetNetwork, network with { Ref = reference }, HostJson.Default.SetNetworkParams, HostJson.Default.SetNetworkReply);
+                if (changed.Cut > 0)
+                {
+                    call.Messages.Line($"viv: {changed.Sandbox.Name}: cut {changed.Cut} open connection{(changed.Cut == 1 ? "" : "s")}").Flush();
+                }
+            }
+
             var reply = host.Call(HostMethod.Set, wanted with { Ref = reference }, HostJson.Default.SetParams, HostJson.Default.SetReply);
             if (call.Json)
             {

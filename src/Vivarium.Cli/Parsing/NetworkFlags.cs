@@ -32,6 +32,9 @@ internal sealed class NetworkFlags
         return net is null ? null : FileOf(net) is not null ? "nat" : Values.OneOf(net, "--net", "none", "nat");
     }
 
+    /// <summary>Whether a file says the whole policy.</summary>
+    public bool IsFile(Invocation call) => FileOf(call.Get(_net) ?? "") is not null;
+
     /// <summary>The policy; null when no flag says anything of it.</summary>
     public NetworkPolicySpec? Policy(Invocation call)
     {

@@ -24,7 +24,7 @@ internal static class Verbs
         new(Sandboxes, "restart", "stop and start", RestartCommand.Make),
         new(Sandboxes, "pause", "freeze", PauseCommand.Make),
         new(Sandboxes, "resume", "thaw", ResumeCommand.Make),
-        new(Sandboxes, "set", "change limits, timeouts and labels", SetCommand.Make),
+        new(Sandboxes, "set", "change limits, timeouts, labels, network", SetCommand.Make),
         new(Snapshots, "snapshot", "keep a sandbox as it is now", SnapshotCommand.Make),
         new(Snapshots, "snapshots", "the tree of them", SnapshotsCommand.Make),
         new(Snapshots, "turn", "complete a turn of an agent", TurnCommand.Make),

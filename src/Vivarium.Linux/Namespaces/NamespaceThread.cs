@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Vivarium.Linux.Interop;
+using Vivarium.Linux.Processes;
 
 namespace Vivarium.Linux.Namespaces;
 
@@ -41,6 +42,21 @@ public static partial class NamespaceThread
         return work();
     });
 
+    /// <summary>
+    /// Makes new namespaces and starts a program in them, from a thread that stays until the program has ended: only so can the program be given a parent death
+    /// signal, which comes when the thread that started it ends.
+    /// </summary>
+    /// <param name="kinds">What to make.</param>
+    /// <param name="start">Starts it, with <see cref="SpawnOptions.CallerStays"/>.</param>
+    /// <param name="ended">What completes when it has ended.</param>
+    public static T StartInNew<T>(NamespaceKinds kinds, Func<T> start, Func<T, Task> ended) => Run(
+        () =>
+        {
+            Libc.Check(Unshare((int)kinds), "make namespaces", null);
+            return start();
+        },
+        ended);
+
     private static void Enter(SafeFileHandle ns, NamespaceKinds kind, string path)
     {
         if (kind == NamespaceKinds.Mount)
@@ -62,8 +78,9 @@ public static partial class NamespaceThread
         return all.Where(n => kinds.HasFlag(n.Kind));
     }
 
-    private static T Run<T>(Func<T> work)
+    private static T Run<T>(Func<T> work, Func<T, Task>? stay = null)
     {
+        var done = new TaskCompletionSource();
         T result = default!;
         ExceptionDispatchInfo? error = null;
         var thread = new Thread(() =>
@@ -76,10 +93,19 @@ public static partial class NamespaceThread
             {
                 error = ExceptionDispatchInfo.Capture(e);
             }
+
+            var until = error is null ? stay?.Invoke(result) : null;
+            done.SetResult();
+            ((IAsyncResult?)until)?.AsyncWaitHandle.WaitOne(); // whether it went well is for those who started it
         })
         { IsBackground = true, Name = "namespace" };
         thread.Start();
-        thread.Join();
+        done.Task.Wait();
+        if (stay is null)
+        {
+            thread.Join();
+        }
+
         error?.Throw();
         return result;
     }

@@ -32,7 +32,7 @@ public static class Links
     private const int StructLength = 16;
     private const int IFF_UP = 1;
 
-    /// <summary>Makes a pair, both ends up: <paramref name="name"/> here, <paramref name="peer"/> in the namespace a file stands for.</summary>
+    /// <summary>Makes a pair: <paramref name="name"/> here, up, and <paramref name="peer"/>, still down, in the namespace a file stands for.</summary>
     /// <param name="name">Of this end.</param>
     /// <param name="bridge">Index of the bridge this end becomes a port of.</param>
     /// <param name="peer">Name of the other end.</param>
@@ -48,7 +48,7 @@ public static class Links
         message.Put(IFLA_INFO_KIND, "veth");
         var data = message.Begin(IFLA_INFO_DATA);
         var end = message.Begin(VETH_INFO_PEER);
-        Fill(message.Struct(StructLength), 0, up: true);
+        Fill(message.Struct(StructLength), 0, up: false); // one end cannot be up before the other is there
         message.Put(IFLA_IFNAME, peer).Put(IFLA_ADDRESS, peerMac).Put(IFLA_MTU, mtu);
         using var file = Libc.Open(peerNamespace, Libc.O_RDONLY);
         message.Put(IFLA_NET_NS_FD, (int)file.DangerousGetHandle());

@@ -19,7 +19,7 @@ public sealed class ChildProcess
     /// <exception cref="SpawnException">It could not be started; says at which step.</exception>
     public static ChildProcess Start(SpawnOptions options)
     {
-        var (pid, exited) = options.ParentDeathSignal == 0
+        var (pid, exited) = options.ParentDeathSignal == 0 || options.CallerStays
             ? Reaper.Spawn(SpawnRequest.Spawn, options)
             : Reaper.Spawn(SpawnThread.Spawn, options);
         return new ChildProcess(pid, exited);

@@ -45,6 +45,12 @@ public sealed record SpawnOptions
     /// <summary>Signal sent when this process ends; 0 for none. Such children are started from one thread that never ends, because the kernel ties this to the thread.</summary>
     public int ParentDeathSignal { get; init; }
 
+    /// <summary>
+    /// The calling thread lives until the program has ended, so the program is started from it, in its namespaces, even with a
+    /// <see cref="ParentDeathSignal"/>; see <see cref="Namespaces.NamespaceThread.StartInNew"/>.
+    /// </summary>
+    public bool CallerStays { get; init; }
+
     /// <summary>-1000 (never killed for memory) to 1000.</summary>
     public int? OomScoreAdj { get; init; }
 

@@ -72,6 +72,7 @@ internal static class SandboxInterface
             Set("/proc/sys/net/" + setting, "0");
         }
 
+        Links.SetUp(Inside);
         Route(IPAddress.Parse(wanted.Ipv4), IPAddress.Parse(wanted.Gateway4), IPAddress.Any);
         if (wanted.Ipv6 is null)
         {

@@ -62,7 +62,7 @@ internal sealed class MappedRoot
     /// <summary>Makes the mounts in a namespace of their own and runs <paramref name="work"/> there, which starts the engine.</summary>
     /// <exception cref="Linux.LinuxException">The kernel or a file system has no id-mapped mounts.</exception>
     /// <exception cref="VivariumException">failed_precondition: a share is not there any more.</exception>
-    public T Run<T>(Func<T> work) => NamespaceThread.InNew(NamespaceKinds.Mount, () =>
+    public T Run<T>(Func<T> work, Func<T, Task> ended) => NamespaceThread.StartInNew(NamespaceKinds.Mount, () =>
     {
         using var user = UserNamespace.Create([new HostRange(0, spec.IdRange!.First, spec.IdRange.Count)]);
         Mount.MakePrivate("/");
@@ -81,7 +81,7 @@ internal sealed class MappedRoot
         }
 
         return work();
-    });
+    }, ended);
 
     private static void PrepareNetwork(string networkNamespace, string sys)
     {

@@ -137,8 +137,19 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             ParentDeathSignal = Signals.SIGKILL,
             CgroupDirectories = engine.IgnoresCgroups ? cgroup.Directories : null,
         };
-        launcher = mapped is not null ? mapped.Run(() => ChildProcess.Start(program))
-            : shared is not null ? shared.Run(() => ChildProcess.Start(program))
+        ChildProcess Start()
+        {
+            if (spec.Network.NamespacePath is { } place && engine.ReadsInterfacesAtStart)
+            {
+                NetworkView.HideMachineSettings(place);
+            }
+
+            return ChildProcess.Start(program with { CallerStays = true });
+        }
+
+        launcher = mapped is not null ? mapped.Run(Start, static engine => engine.Exited)
+            : shared is not null ? shared.Run(Start, static engine => engine.Exited)
+            : spec.Network.NamespacePath is not null ? NetworkView.Run(Start, static engine => engine.Exited)
             : ChildProcess.Start(program);
         pipes.CloseChildEnds();
 

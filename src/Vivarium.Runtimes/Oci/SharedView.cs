@@ -30,16 +30,16 @@ internal sealed class SharedView
 
     /// <summary>Lays the shares out and runs <paramref name="work"/> there, which starts the engine.</summary>
     /// <exception cref="Vivarium.Wire.Errors.VivariumException">failed_precondition: see <see cref="ShareStage.Take"/>.</exception>
-    public T Run<T>(Func<T> work)
+    public T Run<T>(Func<T> work, Func<T, Task> ended)
     {
         Directory.CreateDirectory(stage, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        return NamespaceThread.InNew(NamespaceKinds.Mount, () =>
+        return NamespaceThread.StartInNew(NamespaceKinds.Mount, () =>
         {
             Mount.MakePrivate("/");
             using var shares = ShareStage.Take(spec.Shares!, user: null);
             Mount.FileSystem("tmpfs", stage, "tmpfs", data: "mode=700,size=1m");
             shares.Attach(stage);
             return work();
-        });
+        }, ended);
     }
 }

@@ -59,7 +59,7 @@ internal static class EngineTrial
 
             // The program is started before the first wait, so on the thread that is in the namespace.
             Task<ChildOutput> Start() => ChildRun.RunAsync(engine.Path, [.. arguments.Skip(1)], run, cancellationToken);
-            var output = await (mapped is null ? Start() : mapped.Run(Start)).ConfigureAwait(false);
+            var output = await (mapped is null ? Start() : mapped.Run(Start, static run => run)).ConfigureAwait(false);
             return output.Succeeded && output.StdoutText.StartsWith(ExpectedWord, StringComparison.Ordinal) ? null
                 : output.Succeeded ? "the trial container did not run its program"
                 : output.Summary;
