@@ -51,7 +51,7 @@ internal sealed class NetworkFlags
     }
 
     // "none" empties a list: for set.
-    private static IReadOnlyList<string>? Given(string[]? rules) => rules is not { Length: > 0 } ? null : rules is ["none"] ? [] : rules;
+    private static string[]? Given(string[]? rules) => rules is not { Length: > 0 } ? null : rules is ["none"] ? [] : rules;
 
     private static string? FileOf(string net) => net.StartsWith("policy:", StringComparison.Ordinal) ? net["policy:".Length..] : null;
 
