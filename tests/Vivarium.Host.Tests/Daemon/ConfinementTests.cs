@@ -59,7 +59,7 @@ public sealed class ConfinementTests
         await daemon.DestroyAsync("box-1");
         var next = await daemon.CreateAsync("next");
         Assert.Equal(roots[1], await RootOfAsync(next.SupervisorPid));
-        Assert.Equal("0\n", (await daemon.RunAsync("next", "id", "-u")).Stdout);
+        Assert.Equal("0\n", (await daemon.RunAsync("next", "id", "-u")).Out());
     }
 
     [Fact]

@@ -223,7 +223,7 @@ public sealed class KillEverythingTests
         }
 
         var said = await client.ExecAsync(Run(sandbox.Id, "test -x /bin/sh && cat /root/whole 2>/dev/null"), None);
-        Assert.True(said.Stdout.Length == 0 || said.Stdout == sandbox.Name + "\n", $"{sandbox.Name} holds '{said.Stdout}'");
+        Assert.True(said.Out().Length == 0 || said.Out() == sandbox.Name + "\n", $"{sandbox.Name} holds '{said.Out()}'");
     }
 
     private static string? Integrity(TestDaemon daemon)

@@ -84,7 +84,7 @@ public sealed class PressureTests
         Assert.Equal(SandboxState.Stopped, (await daemon.GetAsync("rested")).State);
         await using var again = await daemon.ConnectAsync();
         Assert.Equal(SandboxState.Running, (await again.StartAsync("ran", None)).State);
-        Assert.Equal("kept\n", (await daemon.RunAsync("ran", "cat", "/root/file")).Stdout);
+        Assert.Equal("kept\n", (await daemon.RunAsync("ran", "cat", "/root/file")).Out());
         Assert.Contains((await again.DoctorAsync(None)).Checks, static c => c is { Name: "database", Status: "pass" });
     }
 

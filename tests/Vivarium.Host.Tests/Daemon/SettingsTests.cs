@@ -32,7 +32,7 @@ public sealed class SettingsTests
         Assert.Equal((512L << 20, 200), (usage.MemoryLimitBytes, usage.PidsLimit));
 
         // In force: 120 processes were too many before.
-        Assert.Equal("120\n", (await RunAsync(client, "i=0; while [ $i -lt 120 ]; do sleep 5 & i=$((i+1)); done; jobs -p | wc -l; kill $(jobs -p)")).Stdout);
+        Assert.Equal("120\n", (await RunAsync(client, "i=0; while [ $i -lt 120 ]; do sleep 5 & i=$((i+1)); done; jobs -p | wc -l; kill $(jobs -p)")).Out());
         await client.SetAsync(new SetParams { Ref = "box", MemoryBytes = 64 << 20 }, None);
 
         await daemon.KillAsync();
@@ -57,7 +57,7 @@ public sealed class SettingsTests
         var hog = client.ExecAsync(Run("x=$(head -c 60000000 /dev/zero | tr '\\0' x); echo ready > /tmp/ready; sleep 4; echo ${#x}"), None);
         await Eventually.True(async () => (await RunAsync(client, "cat /tmp/ready")).Exit.Code == 0, TimeSpan.FromSeconds(30));
         await RefusedAsync("memory_in_use", new SetParams { Ref = "box", MemoryBytes = 32 << 20 });
-        Assert.Equal("60000000\n", (await hog).Stdout);
+        Assert.Equal("60000000\n", (await hog).Out());
         var after = await client.GetAsync("box", None);
         Assert.Equal((before.Resources, before.IdleTimeoutMs, before.OnTimeout), (after.Resources, after.IdleTimeoutMs, after.OnTimeout));
 
@@ -77,11 +77,11 @@ public sealed class SettingsTests
         await client.CreateAsync(new CreateParams { Name = "other", DiskBytes = 100 << 20 }, None);
         var write = "head -c 30000000 /dev/urandom > /root/big; sync; wc -c < /root/big";
         var full = await RunAsync(client, write);
-        Assert.Contains("quota exceeded", full.Stderr, StringComparison.OrdinalIgnoreCase);
-        Assert.Equal("30000000\n", (await client.ExecAsync(new RunParams { Ref = "other", Request = new ExecRequest { Argv = ["sh", "-c", write] } }, None)).Stdout);
+        Assert.Contains("quota exceeded", full.Err(), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("30000000\n", (await client.ExecAsync(new RunParams { Ref = "other", Request = new ExecRequest { Argv = ["sh", "-c", write] } }, None)).Out());
         Assert.InRange((await client.GetAsync("box", None)).DiskUsedBytes ?? 0, 1 << 20, 21 << 20);
         await client.SetAsync(new SetParams { Ref = "box", DiskBytes = 60 << 20 }, None);
-        Assert.Equal("30000000\n", (await RunAsync(client, write)).Stdout);
+        Assert.Equal("30000000\n", (await RunAsync(client, write)).Out());
 
         var pool = await client.PoolAsync(None);
         Assert.Equal(("btrfs", "healthy", 2), (pool.Store, pool.State, pool.Sandboxes));
