@@ -75,7 +75,7 @@ public sealed class SettingsTests
         await using var client = await daemon.ConnectAsync();
         await client.CreateAsync(new CreateParams { Name = "box" }, None);
         await client.CreateAsync(new CreateParams { Name = "other", DiskBytes = 100 << 20 }, None);
-        var write = "head -c 30000000 /dev/urandom > /root/big; sync; wc -c < /root/big";
+        var write = "dd if=/dev/urandom of=/root/big bs=1000000 count=30 && sync && wc -c < /root/big";
         var full = await RunAsync(client, write);
         Assert.Contains("quota exceeded", full.Err(), StringComparison.OrdinalIgnoreCase);
         Assert.Equal("30000000\n", (await client.ExecAsync(new RunParams { Ref = "other", Request = new ExecRequest { Argv = ["sh", "-c", write] } }, None)).Out());
