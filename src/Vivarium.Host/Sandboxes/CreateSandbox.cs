@@ -54,9 +54,17 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
 
             // Cancelling the operation destroys the sandbox: one way out for both.
             await using var cancel = token.Register(() => _ = sandbox.DestroyAsync(DestroyMode.Now)).ConfigureAwait(false);
-            var made = await sandbox.PerformAsync(GateRules.Create, stop => MakeAsync(sandbox, warm, parameters.Secrets, operation, stop)).ConfigureAwait(false);
-            workflows.Warm.Used(wanted);
-            return made;
+            try
+            {
+                var made = await sandbox.PerformAsync(GateRules.Create, stop => MakeAsync(sandbox, warm, parameters.Secrets, operation, stop)).ConfigureAwait(false);
+                workflows.Warm.Used(wanted);
+                return made;
+            }
+            catch (VivariumException e) when (e.Reason == "destroying")
+            {
+                // Its name was known before the work began, and a destroy was quicker: the same end as one that cuts the work short.
+                throw new VivariumException(ErrorCode.Canceled, $"creating sandbox {sandbox.Record.Name}: it was destroyed meanwhile", null, "destroyed", e);
+            }
         });
     }
 

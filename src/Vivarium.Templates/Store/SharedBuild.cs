@@ -13,31 +13,44 @@ internal sealed class SharedBuild
     private readonly TaskCompletionSource<TemplateRecord> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TemplateProgress? last;
     private int waiting;
-    private bool givenUp;
+    private bool closed;
 
     /// <summary>Does the work; called once.</summary>
     internal async Task RunAsync(Func<Action<TemplateProgress>, CancellationToken, Task<TemplateRecord>> work)
     {
         try
         {
-            completion.SetResult(await work(Report, cancel.Token).ConfigureAwait(false));
+            var record = await work(Report, cancel.Token).ConfigureAwait(false);
+            Close();
+            completion.SetResult(record);
         }
         catch (OperationCanceledException)
         {
+            Close();
             completion.SetCanceled(CancellationToken.None);
         }
         catch (Exception e)
         {
+            Close();
             completion.SetException(e);
         }
     }
 
-    /// <summary>Takes part; false when the build is being cancelled already, so that a new one must be begun.</summary>
+    // Before anybody hears of the end: who asks for a build after it wants a new one.
+    private void Close()
+    {
+        lock (gate)
+        {
+            closed = true;
+        }
+    }
+
+    /// <summary>Takes part; false when the build is over or being cancelled already, so that a new one must be begun.</summary>
     internal bool TryJoin(Action<TemplateProgress>? progress)
     {
         lock (gate)
         {
-            if (givenUp)
+            if (closed)
             {
                 return false;
             }
@@ -75,7 +88,7 @@ internal sealed class SharedBuild
                 }
 
                 abandon = waiting == 0 && !completion.Task.IsCompleted;
-                givenUp |= abandon;
+                closed |= abandon;
             }
 
             if (abandon)
