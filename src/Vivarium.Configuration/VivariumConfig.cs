@@ -17,6 +17,9 @@ public sealed record VivariumConfig
     /// <summary><c>[limits]</c>.</summary>
     public LimitsConfig Limits { get; init; } = new();
 
+    /// <summary><c>[tools]</c>.</summary>
+    public ToolsConfig Tools { get; init; } = new();
+
     /// <summary><c>[runtime]</c>.</summary>
     public RuntimeConfig Runtime { get; init; } = new();
 

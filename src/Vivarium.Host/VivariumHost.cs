@@ -15,6 +15,7 @@ using Vivarium.Host.State;
 using Vivarium.Host.Supervision;
 using Vivarium.Host.Templates;
 using Vivarium.Host.Timers;
+using Vivarium.Host.Tools;
 using Vivarium.Wire.Errors;
 
 namespace Vivarium.Host;
@@ -42,6 +43,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         Access = new SandboxAccess(services, Workflows);
         Runs = new ProcessRuns(Access, services.Metrics);
         Logs = new ProcessLogs(services);
+        Tools = new ToolCalls(services, Access);
         Reports = new Reports(services, Workflows.Warm);
         Pool = new PoolView(services);
         Doctor = new Doctor(services, database);
@@ -57,6 +59,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
     internal ProcessRuns Runs { get; }
 
     internal ProcessLogs Logs { get; }
+
+    internal ToolCalls Tools { get; }
 
     internal Reports Reports { get; }
 

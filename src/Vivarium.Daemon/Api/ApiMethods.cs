@@ -14,6 +14,7 @@ internal sealed partial class ApiMethods(VivariumHost host, Func<string?> http, 
         AddPorts(dispatcher);
         AddSnapshots(dispatcher);
         AddProcesses(dispatcher);
+        AddTools(dispatcher);
         AddTemplates(dispatcher);
         AddOperations(dispatcher);
         AddSystem(dispatcher);

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Globalization;
+using System.Text;
 
 namespace Vivarium.Host.Processes;
 
@@ -62,6 +64,57 @@ internal sealed class MiddleCut(int limit)
         head.WrittenSpan.CopyTo(all);
         CopyTail(all.AsSpan(head.WrittenCount));
         return Convert.ToBase64String(all);
+    }
+
+    /// <summary>What was kept, as text with a mark where something was cut out. What is no UTF-8 becomes a replacement character, and the cut takes no half of a character.</summary>
+    public string ToText()
+    {
+        if (tailLength == 0)
+        {
+            return Encoding.UTF8.GetString(head.WrittenSpan) + (Cut > 0 ? Mark : string.Empty);
+        }
+
+        var end = new byte[tailLength];
+        CopyTail(end);
+        if (Cut == 0)
+        {
+            var all = new byte[head.WrittenCount + end.Length];
+            head.WrittenSpan.CopyTo(all);
+            end.CopyTo(all.AsSpan(head.WrittenCount));
+            return Encoding.UTF8.GetString(all);
+        }
+
+        return Encoding.UTF8.GetString(WholeEnd(head.WrittenSpan)) + Mark + Encoding.UTF8.GetString(WholeStart(end));
+    }
+
+    private string Mark => string.Create(CultureInfo.InvariantCulture, $"\n[… {Cut} bytes cut …]\n");
+
+    /// <summary>Without the half of a character at its end.</summary>
+    private static ReadOnlySpan<byte> WholeEnd(ReadOnlySpan<byte> bytes)
+    {
+        for (var back = 1; back <= Math.Min(4, bytes.Length); back++)
+        {
+            var b = bytes[^back];
+            if ((b & 0xC0) != 0x80)
+            {
+                var length = b < 0x80 ? 1 : b >= 0xF0 ? 4 : b >= 0xE0 ? 3 : 2;
+                return length > back ? bytes[..^back] : bytes;
+            }
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Without the half of a character at its beginning.</summary>
+    private static ReadOnlySpan<byte> WholeStart(ReadOnlySpan<byte> bytes)
+    {
+        var skip = 0;
+        while (skip < Math.Min(3, bytes.Length) && (bytes[skip] & 0xC0) == 0x80)
+        {
+            skip++;
+        }
+
+        return bytes[skip..];
     }
 
     private void CopyTail(Span<byte> target)

@@ -58,6 +58,9 @@ internal sealed partial class Sandbox
     /// <summary>Turns wait for each other here instead of being refused.</summary>
     public Turnstile Turning { get; } = new();
 
+    /// <summary>Tools that run in it now.</summary>
+    public ToolsInFlight Tools { get; } = new();
+
     /// <summary>Completes when the sandbox is gone: no process is left and its name is free.</summary>
     public Task Gone => gone.Task;
 

@@ -13,8 +13,8 @@ public sealed class HostClient : IAsyncDisposable
     private static readonly Empty Nothing = new();
     private static readonly HostJson Json = HostJson.Default;
 
-    /// <summary>An answer to <c>process.exec</c> may hold twice 10 MiB in base64.</summary>
-    private static readonly JsonRpcOptions Options = new() { MaxMessageBytes = 64 * 1024 * 1024 };
+    /// <summary>An answer to <c>process.exec</c> may hold twice 10 MiB in base64, one to <c>tool.call</c> twice 10 MiB of text that JSON makes six times as long.</summary>
+    private static readonly JsonRpcOptions Options = new() { MaxMessageBytes = 160 * 1024 * 1024 };
 
     private readonly JsonRpcConnection _connection;
 
@@ -33,6 +33,11 @@ public sealed class HostClient : IAsyncDisposable
                 OnEvent?.Invoke(e);
                 return default;
             });
+        dispatcher.Notification(HostMethod.ToolProgressNotification, Json.ToolProgress, (e, _, _) =>
+        {
+            OnToolProgress?.Invoke(e);
+            return default;
+        });
         _connection = new JsonRpcConnection(stream, dispatcher, Options);
     }
 
@@ -41,6 +46,9 @@ public sealed class HostClient : IAsyncDisposable
 
     /// <summary>Called for every event after <see cref="SubscribeAsync"/>, on the reading loop: be quick.</summary>
     public Action<HostEvent>? OnEvent { get; set; }
+
+    /// <summary>Called with the output of tools that are called with <see cref="ToolParams.Stream"/>, on the reading loop: be quick.</summary>
+    public Action<ToolProgress>? OnToolProgress { get; set; }
 
     /// <summary>Completes (never faults) when the connection has ended.</summary>
     public Task Ended => _connection.Completed;
@@ -140,6 +148,10 @@ public sealed class HostClient : IAsyncDisposable
     public Task KillAsync(KillParams p, CancellationToken ct) => CallAsync(HostMethod.Kill, p, Json.KillParams, Json.Empty, ct);
 
     public Task<LogsReply> LogsAsync(LogsParams p, CancellationToken ct) => CallAsync(HostMethod.Logs, p, Json.LogsParams, Json.LogsReply, ct);
+
+    public Task<ToolList> ToolsAsync(CancellationToken ct) => CallAsync(HostMethod.ToolList, Json.ToolList, ct);
+
+    public Task<ToolReply> CallToolAsync(ToolParams p, CancellationToken ct) => CallAsync(HostMethod.ToolCall, p, Json.ToolParams, Json.ToolReply, ct);
 
     public Task<TemplateList> TemplatesAsync(CancellationToken ct) => CallAsync(HostMethod.TemplateList, Json.TemplateList, ct);
 

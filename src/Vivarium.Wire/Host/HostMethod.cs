@@ -94,6 +94,11 @@ public static class HostMethod
     /// <summary><see cref="LogsParams"/> → <see cref="LogsReply"/>: where the log files are and their content from an offset.</summary>
     public const string Logs = "process.logs";
 
+    /// <summary>() → <see cref="Wire.Host.ToolList"/>: the tools with their schemas.</summary>
+    public const string ToolList = "tool.list";
+    /// <summary><see cref="ToolParams"/> → <see cref="ToolReply"/>, when it has ended; <c>tool.progress</c> notifications meanwhile when asked for. It goes on when the caller leaves.</summary>
+    public const string ToolCall = "tool.call";
+
     /// <summary>() → <see cref="TemplateList"/>.</summary>
     public const string TemplateList = "template.list";
     /// <summary><see cref="RefParams"/> → <see cref="TemplateInfo"/>.</summary>
@@ -137,5 +142,6 @@ public static class HostMethod
     /// <summary>Notification names.</summary>
     public const string EventNotification = "event";
     public const string ProgressNotification = "progress";
+    public const string ToolProgressNotification = "tool.progress";
 #pragma warning restore CS1591
 }

@@ -1,0 +1,79 @@
+using Vivarium.Host.Timers;
+using Vivarium.Transport.Guest;
+using Vivarium.Wire.Errors;
+using Vivarium.Wire.Guest;
+
+namespace Vivarium.Host.Tools;
+
+/// <summary>
+/// Runs a command for a tool. Its time limit is the guest's business, which ends the whole tree with it, also when this daemon is gone by then; here is only a longer
+/// deadline for a guest that does not answer.
+/// </summary>
+internal static class ToolCommand
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs it to its end.</summary>
+    public static async Task<ToolResult> RunAsync(ToolRun run, ExecRequest request, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var deadline = new Deadline(TimeProvider.System, timeout + Patience, cancellationToken);
+        try
+        {
+            await using var exec = await StartAsync(run, request with { Tag = run.Tag, TimeoutMs = (long)timeout.TotalMilliseconds }, deadline.Token).ConfigureAwait(false);
+            return await FollowAsync(run, exec, deadline.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new VivariumException(ErrorCode.DeadlineExceeded, $"the guest of sandbox {run.Sandbox.Record.Name} did not say how the command ended", "viv show tells how it is.", "guest_silent");
+        }
+    }
+
+    /// <summary>Starts it; or joins it, where a daemon before this one has started it for the same call.</summary>
+    private static async Task<ExecClient> StartAsync(ToolRun run, ExecRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Tag is { } tag)
+        {
+            try
+            {
+                return await run.Link.StartExecAsync(new ExecRequest { Attach = new ExecAttach { Tag = tag, Offset = 0 } }, cancellationToken).ConfigureAwait(false);
+            }
+            catch (VivariumException e) when (e.Reason == "no_such_process")
+            {
+                // As nearly always.
+            }
+        }
+
+        return await run.Link.StartExecAsync(request, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<ToolResult> FollowAsync(ToolRun run, ExecClient exec, CancellationToken cancellationToken)
+    {
+        var limit = (int)run.Limits.MaxOutput.Bytes;
+        var stdout = new ToolOutput(limit, isError: false, run.Progress);
+        var stderr = new ToolOutput(limit, isError: true, run.Progress);
+        while (await exec.ReadAsync(cancellationToken).ConfigureAwait(false) is { } frame)
+        {
+            switch (frame.Channel)
+            {
+                case ExecChannel.Stdout:
+                    stdout.Add(frame.Payload.Span);
+                    break;
+                case ExecChannel.Stderr:
+                    stderr.Add(frame.Payload.Span);
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        stdout.End();
+        stderr.End();
+        var exit = exec.Exit ?? throw new IOException("the connection ended before the command did");
+        var content = Join(stdout.Text(), stderr.Text());
+        return ToolResult.Of(exit, content, stdout.Cut > 0 || stderr.Cut > 0 || exec.Reply.Lost > 0);
+    }
+
+    /// <summary>Standard output, then standard error, which begins a line of its own.</summary>
+    private static string Join(string stdout, string stderr) =>
+        stderr.Length == 0 ? stdout : stdout.Length == 0 || stdout.EndsWith('\n') ? stdout + stderr : stdout + "\n" + stderr;
+}
