@@ -46,6 +46,39 @@ public static partial class PseudoFile
         }
     }
 
+    /// <summary>Reads what fits into the buffer, with one open(2) and as few read(2) as it takes; returns the number of bytes, or -1 when the file cannot be read.</summary>
+    public static unsafe int TryRead(string path, Span<byte> buffer)
+    {
+        try
+        {
+            using var file = Libc.Open(path, Libc.O_RDONLY);
+            var count = 0;
+            // SAFETY: the span is pinned for the calls and its length bounds them.
+            fixed (byte* p = buffer)
+            {
+                while (count < buffer.Length)
+                {
+                    var read = ReadRaw(file, p + count, (nuint)(buffer.Length - count));
+                    if (read <= 0 && (read == 0 || Marshal.GetLastPInvokeError() != Errno.EINTR))
+                    {
+                        return read == 0 ? count : -1;
+                    }
+
+                    count += (int)Math.Max(read, 0);
+                }
+            }
+
+            return count;
+        }
+        catch (LinuxException)
+        {
+            return -1;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static unsafe partial nint ReadRaw(SafeHandle fd, byte* data, nuint count);
+
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static unsafe partial nint WriteRaw(SafeHandle fd, byte* data, nuint count);
 }

@@ -19,6 +19,9 @@ public sealed record CgroupHierarchies(IReadOnlyDictionary<string, string> V1, s
         _ => "hybrid",
     };
 
+    /// <summary>Whether both versions are mounted, with the controllers in version 1.</summary>
+    public bool Hybrid => V1.Count > 0 && V2 is not null;
+
     /// <summary>Whether controllers are used by version 2.</summary>
     public bool Unified => V1.Count == 0 && V2 is not null;
 

@@ -13,7 +13,8 @@ internal sealed class MigrationLock : IDisposable
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(3);
     private static readonly TimeSpan AtMost = TimeSpan.FromMilliseconds(500);
 
-    private readonly ManualResetEventSlim enough = new();
+    // It sleeps at once: by default it first spins through sched_yield(2), on the cores the engine is to start on.
+    private readonly ManualResetEventSlim enough = new(initialState: false, spinCount: 0);
 
     private MigrationLock(string file) =>
         new Thread(() => Run(file), maxStackSize: 128 * 1024) { IsBackground = true, Name = "cgroup-lock" }.Start();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Vivarium.Linux.Processes;
 using Vivarium.Wire.Supervisor;
 
@@ -71,9 +70,9 @@ public sealed class SandboxCgroup
     public IReadOnlyList<int> Processes()
     {
         HashSet<int> pids = [];
-        foreach (var directory in Directories)
+        foreach (var root in hierarchies.Roots)
         {
-            ReadProcesses(directory, pids);
+            CgroupProcesses.Read(root + path, pids);
         }
 
         return [.. pids];
@@ -89,9 +88,11 @@ public sealed class SandboxCgroup
     public async Task<bool> KillAsync(TimeSpan deadline, CancellationToken cancellationToken)
     {
         var started = TimeProvider.System.GetTimestamp();
+        HashSet<int> pids = [];
+        var last = "";
         while (true)
         {
-            var pids = Processes();
+            Find(pids, ref last);
             if (pids.Count == 0)
             {
                 return true;
@@ -138,35 +139,36 @@ public sealed class SandboxCgroup
     /// <summary>Starts watching for out-of-memory kills; null where the kernel cannot tell.</summary>
     public OomNotifier? WatchOom() => OomNotifier.Open(hierarchies, path);
 
-    private static void ReadProcesses(string directory, HashSet<int> pids)
+    /// <summary>The processes in one hierarchy that has any: in the one where the last were found, for as long as it has some. None: no hierarchy has.</summary>
+    private void Find(HashSet<int> pids, ref string root)
     {
-        try
+        pids.Clear();
+        if (root.Length > 0)
         {
-            foreach (var line in File.ReadLines(directory + "/cgroup.procs"))
-            {
-                pids.Add(int.Parse(line, CultureInfo.InvariantCulture));
-            }
-
-            foreach (var child in Directory.EnumerateDirectories(directory))
-            {
-                ReadProcesses(child, pids);
-            }
-        }
-        catch (IOException)
-        {
-            // Removed meanwhile, or not readable (a threaded cgroup): then nothing of ours is in it.
+            CgroupProcesses.Read(root + path, pids);
         }
 
-        pids.Remove(0); // a process of a pid namespace we cannot see
+        foreach (var other in pids.Count > 0 ? [] : hierarchies.Roots)
+        {
+            root = other;
+            CgroupProcesses.Read(other + path, pids);
+            if (pids.Count > 0)
+            {
+                return;
+            }
+        }
     }
 
     private static bool RemoveTree(string directory)
     {
         try
         {
-            foreach (var child in Directory.EnumerateDirectories(directory))
+            if (CgroupProcesses.HasChildren(directory))
             {
-                RemoveTree(child);
+                foreach (var child in Directory.EnumerateDirectories(directory))
+                {
+                    RemoveTree(child);
+                }
             }
 
             Directory.Delete(directory);

@@ -1,6 +1,5 @@
 using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Namespaces;
-using Vivarium.Linux.Processes;
 
 namespace Vivarium.Runtimes.Network;
 
@@ -12,13 +11,6 @@ namespace Vivarium.Runtimes.Network;
 internal static class NetworkView
 {
     private const string MachineSettings = "/proc/sys/net/core";
-
-    /// <summary>Starts an engine in a mount namespace of its own.</summary>
-    public static ChildProcess Run(Func<ChildProcess> start, Func<ChildProcess, Task> ended) => NamespaceThread.StartInNew(NamespaceKinds.Mount, () =>
-    {
-        Mount.MakePrivate("/");
-        return start();
-    }, ended);
 
     /// <summary>Empties the directory in the calling thread's mount namespace, which nobody else may share, as seen from a network namespace.</summary>
     public static void HideMachineSettings(string networkNamespace) => NamespaceThread.In(networkNamespace, NamespaceKinds.Network, () =>

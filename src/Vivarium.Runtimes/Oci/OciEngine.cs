@@ -57,6 +57,9 @@ internal sealed record OciEngine
     /// <summary>gVisor puts a tmpfs of its own over an empty /tmp unless something is mounted there; then what is written there would not be in the volume.</summary>
     public bool HidesEmptyTmp => isGvisor;
 
+    /// <summary>Whether the version 2 hierarchy must be kept from it: see <see cref="EngineView.HideUnifiedHierarchy"/>.</summary>
+    public bool RefusesHybrid => Name == "crun";
+
     /// <summary>Whether it leaves cgroups to us.</summary>
     public bool IgnoresCgroups => settings.TryGetValue(IgnoreCgroupsOption, out var value) && value == "true";
 

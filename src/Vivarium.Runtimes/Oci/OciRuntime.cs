@@ -137,8 +137,14 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             ParentDeathSignal = Signals.SIGKILL,
             CgroupDirectories = engine.IgnoresCgroups ? cgroup.Directories : null,
         };
+        var hides = engine.RefusesHybrid && hierarchies.Hybrid;
         ChildProcess Start()
         {
+            if (hides)
+            {
+                EngineView.HideUnifiedHierarchy(hierarchies);
+            }
+
             if (spec.Network.NamespacePath is { } place && engine.ReadsInterfacesAtStart)
             {
                 NetworkView.HideMachineSettings(place);
@@ -149,7 +155,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
 
         launcher = mapped is not null ? mapped.Run(Start, static engine => engine.Exited)
             : shared is not null ? shared.Run(Start, static engine => engine.Exited)
-            : spec.Network.NamespacePath is not null ? NetworkView.Run(Start, static engine => engine.Exited)
+            : hides || spec.Network.NamespacePath is not null ? EngineView.Run(Start, static engine => engine.Exited)
             : ChildProcess.Start(program);
         pipes.CloseChildEnds();
 

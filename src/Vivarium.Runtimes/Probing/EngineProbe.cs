@@ -6,8 +6,8 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Runtimes.Probing;
 
 /// <summary>
-/// Finds which engines work on this machine by starting a container with each. The default of <c>container</c> is runc where it works, else crun; of
-/// <c>gvisor</c> the newest runsc that works.
+/// Finds which engines work on this machine by starting a container with each. The default of <c>container</c> is the one that works with
+/// user namespaces, and crun rather than runc: it starts a container with a third of the CPU time. Of <c>gvisor</c> it is the newest runsc that works.
 /// </summary>
 public sealed class EngineProbe(EngineProbeOptions options)
 {
@@ -52,7 +52,8 @@ public sealed class EngineProbe(EngineProbeOptions options)
         {
             var best = engines
                 .Where(engine => engine.Info.Runtime == runtime && engine.Info.Works)
-                .OrderByDescending(static engine => engine.Info.Engine, StringComparer.Ordinal) // runc before crun
+                .OrderByDescending(static engine => engine.UserNamespaces)
+                .ThenBy(static engine => engine.Info.Engine, StringComparer.Ordinal) // crun before runc
                 .ThenByDescending(static engine => engine.Info.Version, Comparer<string?>.Create(CompareVersions))
                 .FirstOrDefault();
             if (best is not null)

@@ -58,8 +58,18 @@ internal static class EngineTrial
             };
 
             // The program is started before the first wait, so on the thread that is in the namespace.
-            Task<ChildOutput> Start() => ChildRun.RunAsync(engine.Path, [.. arguments.Skip(1)], run, cancellationToken);
-            var output = await (mapped is null ? Start() : mapped.Run(Start, static run => run)).ConfigureAwait(false);
+            var hides = engine.RefusesHybrid && CgroupHierarchies.Current.Hybrid;
+            Task<ChildOutput> Start()
+            {
+                if (hides)
+                {
+                    EngineView.HideUnifiedHierarchy(CgroupHierarchies.Current);
+                }
+
+                return ChildRun.RunAsync(engine.Path, [.. arguments.Skip(1)], run, cancellationToken);
+            }
+
+            var output = await (mapped is not null ? mapped.Run(Start, static run => run) : hides ? EngineView.Run(Start, static run => run) : Start()).ConfigureAwait(false);
             return output.Succeeded && output.StdoutText.StartsWith(ExpectedWord, StringComparison.Ordinal) ? null
                 : output.Succeeded ? "the trial container did not run its program"
                 : output.Summary;

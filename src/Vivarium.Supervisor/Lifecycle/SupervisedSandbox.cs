@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using Vivarium.Linux.IO;
 using Vivarium.Runtimes;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Supervisor.Logs;
@@ -253,7 +253,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        var token = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var token = KernelRandom.Hex(32);
         Board.Set(SupervisorPhase.Booting);
         await runtime.StartAsync(new RuntimeStartOptions { Spec = Spec, StateDirectory = directory, Token = token, Console = console }, startAborted.Token).ConfigureAwait(false);
         log.Write($"engine {Spec.Engine} has started the init, pid {runtime.EnginePid}");
@@ -275,7 +275,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
             // A copy of another sandbox: whoever talks to both must be able to tell them apart, and their random numbers must differ.
             await connection.RequestAckAsync(
                 ControlType.Resumed,
-                new ResumedPayload { MachineId = machineId, Entropy = Convert.ToBase64String(RandomNumberGenerator.GetBytes(64)) },
+                new ResumedPayload { MachineId = machineId, Entropy = Convert.ToBase64String(KernelRandom.Bytes(64)) },
                 GuestJson.Default.ResumedPayload,
                 ConfigureDeadline,
                 startAborted.Token).ConfigureAwait(false);

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using Vivarium.Linux.IO;
 using Vivarium.Wire.Errors;
 
 namespace Vivarium.Supervisor.Streams;
@@ -29,7 +29,7 @@ internal sealed class TicketOffice(TimeProvider clock)
             throw new VivariumException(ErrorCode.InvalidArgument, $"cannot issue a ticket for guest port {port}: ports are 1 to 65535");
         }
 
-        var ticket = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        var ticket = KernelRandom.Hex(32);
         var now = clock.GetTimestamp();
         lock (gate)
         {

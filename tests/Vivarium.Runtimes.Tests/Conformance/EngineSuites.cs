@@ -15,10 +15,20 @@ public sealed class RuncConformance : ContainerConformance
 }
 
 /// <summary>The suite on runc with a user namespace over an id-mapped volume.</summary>
-public sealed class RuncUserNamespaceConformance : ContainerConformance
+public sealed class RuncUserNamespaceConformance : UserNamespaceConformance
 {
     protected override string Engine => "runc";
+}
 
+/// <summary>The suite on crun, as sandboxes get it.</summary>
+public sealed class CrunConformance : UserNamespaceConformance
+{
+    protected override string Engine => "crun";
+}
+
+/// <summary>The suite with a user namespace.</summary>
+public abstract class UserNamespaceConformance : ContainerConformance
+{
     [Fact]
     public async Task Root_inside_is_nobody_outside_and_files_keep_their_owners()
     {
@@ -57,14 +67,6 @@ public sealed class RuncUserNamespaceConformance : ContainerConformance
     protected override async Task<ProbedEngine?> ProbedAsync() => await Engines.RequireAsync(Engine, static engine => engine.UserNamespaces);
 
     private static uint OwnerOf(RuntimeRig rig, string path) => FileStatus.Of(Path.Combine(rig.Spec.RootPath, path)).Uid;
-}
-
-/// <summary>The suite on crun, skipped with the probe's reason where it cannot work.</summary>
-public sealed class CrunConformance : ContainerConformance
-{
-    protected override string Engine => "crun";
-
-    protected override async Task<ProbedEngine?> ProbedAsync() => await Engines.RequireAsync(Engine, static _ => true);
 }
 
 /// <summary>The suite on the distribution's own runsc.</summary>

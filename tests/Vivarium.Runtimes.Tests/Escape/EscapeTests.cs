@@ -74,12 +74,20 @@ public sealed class ContainerEscapeTests : EscapeTests
     protected override Task<ProbedEngine> EngineAsync() => Engines.RequireAsync("runc", static _ => true);
 }
 
-/// <summary>A container with a user namespace: the default where it is possible.</summary>
+/// <summary>A container of runc with a user namespace.</summary>
 public sealed class UserNamespaceEscapeTests : EscapeTests
 {
     protected override bool UserNamespace => true;
 
     protected override Task<ProbedEngine> EngineAsync() => Engines.RequireAsync("runc", static engine => engine.UserNamespaces);
+}
+
+/// <summary>The same by crun: the default where it works.</summary>
+public sealed class CrunEscapeTests : EscapeTests
+{
+    protected override bool UserNamespace => true;
+
+    protected override Task<ProbedEngine> EngineAsync() => Engines.RequireAsync("crun", static engine => engine.UserNamespaces);
 }
 
 /// <summary>gVisor as the distribution has it.</summary>

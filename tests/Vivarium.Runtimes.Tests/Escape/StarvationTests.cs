@@ -15,10 +15,10 @@ public sealed class StarvationTests
     private static readonly TimeSpan Answer = TimeSpan.FromSeconds(60);
 
     [Theory]
-    [InlineData("runc", ForkBomb)]
-    [InlineData("runc", CpuHog)]
-    [InlineData("runc", MemoryHog)]
-    [InlineData("runc", DescriptorHog)]
+    [InlineData("crun", ForkBomb)]
+    [InlineData("crun", CpuHog)]
+    [InlineData("crun", MemoryHog)]
+    [InlineData("crun", DescriptorHog)]
     [InlineData("runsc", CpuHog)]
     [InlineData("runsc", DescriptorHog)]
     public async Task Commands_run_and_processes_are_listed_while_it_starves(string name, string hog)

@@ -1,3 +1,4 @@
+using Vivarium.Runtimes.Cgroups;
 using Vivarium.Runtimes.Probing;
 using Vivarium.Runtimes.Tests.Harness;
 using Vivarium.TestKit;
@@ -17,12 +18,11 @@ public sealed class EngineProbeTests
     }
 
     [Fact]
-    public async Task Crun_is_reported_unusable_on_a_hybrid_hierarchy()
+    public async Task Crun_works_where_both_versions_of_cgroups_are_mounted_and_the_machine_keeps_them()
     {
-        Assert.SkipUnless(Cgroups.CgroupHierarchies.Current.Layout == "hybrid", "this machine's cgroups are not hybrid");
-        var crun = (await Engines.AllAsync()).Single(static e => e.Info.Engine == "crun");
-        Assert.False(crun.Info.Works);
-        Assert.Contains("cgroup", crun.Info.Detail, StringComparison.Ordinal);
+        Assert.SkipUnless(CgroupHierarchies.Current.Hybrid, "this machine's cgroups are not hybrid");
+        Assert.NotNull(await Engines.RequireAsync("crun", static e => e.UserNamespaces));
+        Assert.Equal(CgroupHierarchies.Current.V2, CgroupHierarchies.Parse(await File.ReadAllLinesAsync("/proc/self/mounts")).V2);
     }
 
     [Fact]
