@@ -187,6 +187,18 @@ internal sealed class ConfigReading(ConfigSources sources, ITomlReader toml)
                 _origins[Key("http.listen")], "http.listen", "is not a loopback address; what it serves is open to whoever reaches it: set http.allow_remote = true if that is meant"));
         }
 
+        if (_config.Sessions.Enabled && _config.Http.Listen.Length == 0)
+        {
+            _errors.Add(new ConfigError(_origins[Key("sessions.enabled")], "sessions.enabled", "needs an address to be served on: set http.listen, for example \"127.0.0.1:7780\""));
+        }
+
+        if (_config is { Sessions: { Enabled: true, TokenFile.Length: 0 }, Http.Listen.Length: > 0 }
+            && IPEndPoint.TryParse(_config.Http.Listen, out var served) && !IPAddress.IsLoopback(served.Address))
+        {
+            _errors.Add(new ConfigError(
+                _origins[Key("sessions.enabled")], "sessions.enabled", "must not be open to other machines without a token: set sessions.token_file, or listen on a loopback address"));
+        }
+
         if (_config.Defaults.Runtime == "direct" && !_config.Runtime.AllowDirect)
         {
             _errors.Add(new ConfigError(_origins[Key("defaults.runtime")], "defaults.runtime", "\"direct\" needs runtime.allow_direct = true"));

@@ -38,6 +38,9 @@ public sealed record VivariumConfig
     /// <summary><c>[http]</c>.</summary>
     public HttpConfig Http { get; init; } = new();
 
+    /// <summary><c>[sessions]</c>.</summary>
+    public SessionsConfig Sessions { get; init; } = new();
+
     /// <summary><c>[network]</c>.</summary>
     public NetworkConfig Network { get; init; } = new();
 

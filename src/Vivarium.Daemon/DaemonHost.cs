@@ -3,6 +3,7 @@ using Vivarium.Configuration;
 using Vivarium.Daemon.Api;
 using Vivarium.Daemon.Http;
 using Vivarium.Daemon.Http.Metrics;
+using Vivarium.Daemon.Http.Sessions;
 using Vivarium.Daemon.Listening;
 using Vivarium.Daemon.Logging;
 using Vivarium.Daemon.Service;
@@ -30,6 +31,7 @@ internal sealed partial class DaemonHost(VivariumConfig config, TimeProvider tim
         var logger = loggers.CreateLogger<DaemonHost>();
         var notifier = ServiceNotifier.OfThisProcess(time, loggers.CreateLogger<ServiceNotifier>());
         var paths = HostPaths.Of(config);
+        var tokens = SessionTokens.Load(config.Sessions.Enabled ? config.Sessions.TokenFile : string.Empty);
         Prepare(paths);
         using var stateLock = InstanceLock.Take(paths.StateLock, "state directory");
         using var runtimeLock = InstanceLock.Take(paths.RuntimeLock, "runtime directory");
@@ -48,7 +50,13 @@ internal sealed partial class DaemonHost(VivariumConfig config, TimeProvider tim
         {
             var errors = new ApiErrors(loggers.CreateLogger<ApiErrors>());
             using var meter = new DaemonMeter(time);
-            var http = new HttpListener(config.Http, metrics is null ? [] : [new MetricsService(host, metrics)], host.Services.Health, time, loggers);
+            List<IHttpService> services = metrics is null ? [] : [new MetricsService(host, metrics)];
+            if (config.Sessions.Enabled)
+            {
+                services.Add(new SessionService(host, config.Sessions, tokens, meter, time, loggers));
+            }
+
+            var http = new HttpListener(config.Http, services, host.Services.Health, time, loggers);
             var methods = new ApiMethods(host, () => http.Address, stop.Cancel, loggers.CreateLogger<ApiMethods>());
             var options = new JsonRpcOptions { MapError = errors.Map, Served = metrics is null ? null : meter.Served, Clock = time };
             var listener = new ApiListener(socket, methods.Build(), options, new Masterblaster.OneShot(host), time, loggers.CreateLogger<ApiListener>());

@@ -110,10 +110,17 @@ internal static class ConfigSchema
         new("templates", "import_max_entries", new IntegerType(1, 100_000_000), "Files, directories and links an import may have.",
             c => c.Templates.ImportMaxEntries, (c, v) => c with { Templates = c.Templates with { ImportMaxEntries = (int)v! } }),
 
-        new("http", "listen", new TextType(ConfigChecks.Endpoint), "Address and port of the HTTP listener (metrics); empty: none.",
+        new("http", "listen", new TextType(ConfigChecks.Endpoint), "Address and port of the HTTP listener (metrics, sessions); empty: none.",
             c => c.Http.Listen, (c, v) => c with { Http = c.Http with { Listen = (string)v! } }),
         new("http", "allow_remote", new FlagType(), "Whether the HTTP listener may be reached from other machines.",
             c => c.Http.AllowRemote, (c, v) => c with { Http = c.Http with { AllowRemote = (bool)v! } }),
+
+        new("sessions", "enabled", new FlagType(), "Whether the HTTP listener serves the session service.",
+            c => c.Sessions.Enabled, (c, v) => c with { Sessions = c.Sessions with { Enabled = (bool)v! } }),
+        new("sessions", "token_file", new TextType(ConfigChecks.OptionalPath), "File with the bearer token of the session service; empty: none is asked for.",
+            c => c.Sessions.TokenFile, (c, v) => c with { Sessions = c.Sessions with { TokenFile = (string)v! } }),
+        new("sessions", "max_message", new SizeType(ByteSize.FromMiB(1), ByteSize.FromMiB(256)), "Largest message of the session service, either way.",
+            c => c.Sessions.MaxMessage, (c, v) => c with { Sessions = c.Sessions with { MaxMessage = (ByteSize)v! } }),
 
         new("network", "bridge", new TextType(ConfigChecks.Bridge), "Name of the bridge sandboxes are connected to; at most six letters and digits.",
             c => c.Network.Bridge, (c, v) => c with { Network = c.Network with { Bridge = (string)v! } }),

@@ -38,7 +38,7 @@ internal sealed class SandboxCatalog
                     ErrorCode.AlreadyExists, $"creating a sandbox: the name '{name}' is taken", $"Choose another, or remove that one with: viv rm {name}", "name_taken");
             }
 
-            if (externalId is not null && byExternalId.ContainsKey(externalId))
+            if (externalId is not null && (byExternalId.ContainsKey(externalId) || (SandboxId.TryParse(externalId, out var alike) && byId.ContainsKey(alike))))
             {
                 throw new VivariumException(ErrorCode.AlreadyExists, $"creating a sandbox: the external id '{externalId}' is taken", "Use that sandbox, or remove it first.", "external_id_taken");
             }
@@ -131,6 +131,15 @@ internal sealed class SandboxCatalog
         lock (gate)
         {
             return SandboxId.TryParse(id, out var parsed) && byId.ContainsKey(parsed);
+        }
+    }
+
+    /// <summary>A sandbox by its whole id or its external id; null when there is none.</summary>
+    public Sandbox? FindExact(string id)
+    {
+        lock (gate)
+        {
+            return (SandboxId.TryParse(id, out var parsed) ? byId.GetValueOrDefault(parsed) : null) ?? byExternalId.GetValueOrDefault(id);
         }
     }
 

@@ -29,6 +29,9 @@ public static class ErrorCodes
     /// <summary>The HTTP status.</summary>
     public static int ToHttp(ErrorCode code) => Row(code).Http;
 
+    /// <summary>The HTTP status of a unary answer of the Connect protocol, whose table differs from ours in one row. Source: "Error codes" of its specification.</summary>
+    public static int ToConnectHttp(ErrorCode code) => code == ErrorCode.FailedPrecondition ? 400 : Row(code).Http;
+
     /// <summary>Reads the text form; an unknown text (a newer peer's) reads as <see cref="ErrorCode.Internal"/>.</summary>
     public static ErrorCode Parse(string? text)
     {

@@ -1,5 +1,3 @@
-using Vivarium.Linux.Mounts;
-using Vivarium.Linux.Namespaces;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Runtimes.Probing;
 using Vivarium.Runtimes.Tests.Harness;
@@ -24,17 +22,7 @@ public sealed class EngineProbeTests
     {
         Assert.SkipUnless(CgroupHierarchies.Current.Hybrid, "this machine's cgroups are not hybrid");
         Assert.NotNull(await Engines.RequireAsync("crun", static e => e.UserNamespaces));
-        var unified = CgroupHierarchies.Current.V2!;
-        Assert.Equal(unified, CgroupHierarchies.Parse(await File.ReadAllLinesAsync("/proc/self/mounts")).V2);
-
-        // crun makes a directory for its container where it takes the hierarchy to be: not below the machine's mount.
-        var below = NamespaceThread.InNew(NamespaceKinds.Mount, () =>
-        {
-            Mount.MakePrivate("/");
-            Mount.Unmount(unified, lazy: true);
-            return Directory.GetFileSystemEntries(unified);
-        });
-        Assert.Empty(below);
+        Assert.Equal(CgroupHierarchies.Current.V2, CgroupHierarchies.Parse(await File.ReadAllLinesAsync("/proc/self/mounts")).V2);
     }
 
     [Fact]

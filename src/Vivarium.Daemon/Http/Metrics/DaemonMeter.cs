@@ -15,6 +15,8 @@ internal sealed class DaemonMeter : IDisposable
     private readonly Meter process = new("Vivarium.Process");
     private readonly Counter<long> requests;
     private readonly Histogram<double> requestTime;
+    private readonly Counter<long> sessionRequests;
+    private readonly Histogram<double> sessionTime;
 
     /// <summary>Makes the instruments.</summary>
     public DaemonMeter(TimeProvider time)
@@ -23,6 +25,9 @@ internal sealed class DaemonMeter : IDisposable
         requests = meter.CreateCounter<long>("vivarium.api.requests", null, "Requests on the daemon's socket, by method and how they ended (ok or an error code).");
         requestTime = meter.CreateHistogram(
             "vivarium.api.request.duration", "s", "Time requests on the daemon's socket took, by method.", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = HostMetrics.Seconds });
+        sessionRequests = meter.CreateCounter<long>("vivarium.session.requests", null, "Calls of the session service, by method and how they ended (ok or an error code).");
+        sessionTime = meter.CreateHistogram(
+            "vivarium.session.request.duration", "s", "Time calls of the session service took, by method.", null, new InstrumentAdvice<double> { HistogramBucketBoundaries = HostMetrics.Seconds });
         meter.CreateObservableGauge(
             "vivarium.build.info",
             static () => new Measurement<long>(1, new("version", ProgramVersion.Text), new("api", VersionReply.CurrentApi), new("supervisor_protocol", SupervisorMethod.Protocol)),
@@ -45,6 +50,13 @@ internal sealed class DaemonMeter : IDisposable
     {
         requests.Add(1, new("method", call.Method), new("code", error?.Code ?? "ok"));
         requestTime.Record(took.TotalSeconds, new KeyValuePair<string, object?>("method", call.Method));
+    }
+
+    /// <summary>Counts a call of the session service; methods are those there are.</summary>
+    public void SessionServed(string method, TimeSpan took, string code)
+    {
+        sessionRequests.Add(1, new("method", method), new("code", code));
+        sessionTime.Record(took.TotalSeconds, new KeyValuePair<string, object?>("method", method));
     }
 
     /// <inheritdoc/>
