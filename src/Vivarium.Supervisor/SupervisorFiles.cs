@@ -12,6 +12,10 @@ internal static partial class SupervisorFiles
 {
     private const int MaxSpecBytes = 1024 * 1024;
 
+    /// <summary>Of the specification, unknown members refused.</summary>
+    public static JsonTypeInfo<SupervisorSpec> StrictSpec { get; } = (JsonTypeInfo<SupervisorSpec>)new SupervisorJson(
+        new JsonSerializerOptions(SupervisorJson.Default.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow }).GetTypeInfo(typeof(SupervisorSpec))!;
+
     public static string LockPath(string directory) => Path.Combine(directory, "supervisor.lock");
 
     public static string SocketPath(string directory) => Path.Combine(directory, "supervisor.sock");
@@ -37,8 +41,7 @@ internal static partial class SupervisorFiles
             throw new VivariumException(ErrorCode.InvalidArgument, $"{path} is larger than {MaxSpecBytes} bytes");
         }
 
-        var strict = new SupervisorJson(new JsonSerializerOptions(SupervisorJson.Default.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow });
-        var spec = JsonSerializer.Deserialize(File.ReadAllBytes(path), (JsonTypeInfo<SupervisorSpec>)strict.GetTypeInfo(typeof(SupervisorSpec))!)
+        var spec = JsonSerializer.Deserialize(File.ReadAllBytes(path), StrictSpec)
             ?? throw new VivariumException(ErrorCode.InvalidArgument, $"{path} holds no specification");
         return spec.Protocol is >= SupervisorMethod.OldestProtocol and <= SupervisorMethod.Protocol
             ? spec
@@ -70,6 +73,13 @@ internal static partial class SupervisorFiles
     {
         using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Write);
         _ = Dup2((int)nothing.DangerousGetHandle(), 1);
+    }
+
+    /// <summary>The same for standard input: what this process starts must not find the daemon's pipe there.</summary>
+    public static void DetachInput()
+    {
+        using var nothing = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.Read);
+        _ = Dup2((int)nothing.DangerousGetHandle(), 0);
     }
 
     [LibraryImport("libc", EntryPoint = "dup2")]

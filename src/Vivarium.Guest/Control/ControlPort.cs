@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Vivarium.Guest.Exec;
 using Vivarium.Guest.Ports;
 using Vivarium.Transport;
 using Vivarium.Wire.Errors;
@@ -165,7 +166,7 @@ internal sealed class ControlPort(TokenGate gate, ControlActions actions) : IPor
                 break;
             case ControlType.Configure:
                 await actions.ConfigureAsync(Payload(message, GuestJson.Default.ConfigurePayload));
-                break;
+                return (Ack(message.Type, message.Id, null), Rehearsal.Run);
             case ControlType.KillProcess:
                 await actions.KillProcessAsync(Payload(message, GuestJson.Default.KillProcessPayload), cancellationToken);
                 break;

@@ -106,6 +106,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
             }
 
             operation.Report("volume", null, "cloning the template");
+            await using var supervisor = host.Launcher.Prepare(record.Id);
 
             // Side by side: a volume without a record is an orphan the next start removes, a record without a volume a create it undoes.
             var intent = host.Table.InsertAsync(record);
@@ -114,7 +115,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
             await Task.WhenAll(intent, clone, network).ConfigureAwait(false);
             sandbox.Publish(record with { Lineage = new Lineage { OriginVolume = template.VolumeKey, OriginGeneration = await clone.ConfigureAwait(false) } });
             host.Events.Publish("sandbox.created", record);
-            await workflows.Start.RunAsync(sandbox, engine, secrets, operation, cancellationToken).ConfigureAwait(false);
+            await workflows.Start.RunAsync(sandbox, engine, secrets, operation, cancellationToken, prepared: supervisor).ConfigureAwait(false);
 
             // On disk before the caller hears of it: from here on a sandbox that dies is a failed one, not a half-made one that is undone.
             sandbox.Publish(sandbox.Record with { AwaitsSecrets = false });

@@ -20,21 +20,26 @@ internal sealed class StartSandbox(HostServices host)
 
     private readonly IdRanges ids = new(host.Config, host.Loggers.CreateLogger<IdRanges>());
 
-    /// <summary>Starts and attaches; the record is published as running. On failure nothing is left but what the caller made before.</summary>
+    /// <summary>
+    /// Starts and attaches; the record is published as running. On failure nothing is left but what the caller made before. <paramref name="prepared"/> is a supervisor the
+    /// caller has started already.
+    /// </summary>
     public async Task RunAsync(
-        Sandbox sandbox, EngineChoice engine, IReadOnlyList<InjectSecretPayload>? secrets, Operation? progress, CancellationToken cancellationToken, string? newMachineId = null)
+        Sandbox sandbox, EngineChoice engine, IReadOnlyList<InjectSecretPayload>? secrets, Operation? progress, CancellationToken cancellationToken, string? newMachineId = null,
+        StartingSupervisor? prepared = null)
     {
         var record = sandbox.Record;
         Directory.CreateDirectory(host.Paths.SandboxLogs(record.Id));
         progress?.Report("supervisor", null, "starting the supervisor");
         SupervisorLink? link = null;
+        await using var starting = prepared ?? host.Launcher.Prepare(record.Id);
         try
         {
             var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
             await host.Networks.OpenAsync(record, cancellationToken).ConfigureAwait(false);
             var root = volumes.PathOf(VolumeKind.Sandbox, record.Id.Value);
             var specification = Specification(record, engine, root) with { IdRange = ids.For(record, engine, root), NewMachineId = newMachineId };
-            link = await host.Launcher.LaunchAsync(record.Id, specification, cancellationToken).ConfigureAwait(false);
+            link = await host.Launcher.LaunchAsync(record.Id, specification, starting, cancellationToken).ConfigureAwait(false);
             progress?.Report("boot", null, $"booting with {engine.Engine}");
             var status = await link.WaitAsync(static s => s.Phase is SupervisorPhase.Running or SupervisorPhase.Failed or SupervisorPhase.Stopped, BootTime, cancellationToken).ConfigureAwait(false);
             if (status.Phase != SupervisorPhase.Running)

@@ -1,8 +1,8 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Naming;
-using Vivarium.Linux.IO;
 using Vivarium.Linux.Processes;
 using Vivarium.Host.Timers;
 using Vivarium.Wire.Errors;
@@ -11,8 +11,8 @@ using Vivarium.Wire.Supervisor;
 namespace Vivarium.Host.Supervision;
 
 /// <summary>
-/// Starts supervisors: detached (own session, a cgroup outside the daemon's, no inherited descriptor but a pipe for the word <c>ready</c>), so that nothing
-/// that happens to the daemon reaches them.
+/// Starts supervisors: detached (own session, a cgroup outside the daemon's, no inherited descriptor but pipes for the words <c>go</c> and <c>ready</c>), so that nothing
+/// that happens to the daemon reaches one that has begun.
 /// </summary>
 internal sealed partial class SupervisorLauncher(HostPaths paths, SupervisorPrograms programs, TimeProvider time, ILogger<SupervisorLauncher> logger)
 {
@@ -26,24 +26,25 @@ internal sealed partial class SupervisorLauncher(HostPaths paths, SupervisorProg
     /// <summary>Absolute path of viv-guest.</summary>
     public string GuestAgent => programs.GuestAgent;
 
-    /// <summary>Writes the specification, starts the supervisor, waits until it listens and connects. What it leaves on failure is removed by <see cref="SupervisorRemains"/>.</summary>
-    public async Task<SupervisorLink> LaunchAsync(SandboxId id, SupervisorSpec spec, CancellationToken cancellationToken)
+    /// <summary>Starts the supervisor of a sandbox, which waits until it is launched.</summary>
+    public StartingSupervisor Prepare(SandboxId id)
+    {
+        var starting = StartingSupervisor.Begin((input, output) => Start(paths.Supervisor(id), input, output));
+        var child = starting.Process;
+        LogStarted(id.Value, child.Pid);
+        _ = child.Exited.ContinueWith(
+            exit => LogExited(id.Value, child.Pid, exit.Result.Code, exit.Result.Signal), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        return starting;
+    }
+
+    /// <summary>Writes the specification, lets the supervisor go, waits until it listens and connects. What it leaves on failure is removed by <see cref="SupervisorRemains"/>.</summary>
+    public async Task<SupervisorLink> LaunchAsync(SandboxId id, SupervisorSpec spec, StartingSupervisor starting, CancellationToken cancellationToken)
     {
         var files = paths.Supervisor(id);
         programs.MakeDirectory(files.Directory);
         WriteSpec(files, spec);
-        var (reader, writer) = Pipe.Create();
-        await using var ready = PollableFd.Take(reader);
-        ChildProcess child;
-        using (writer)
-        {
-            child = Start(files, writer);
-        }
-
-        LogStarted(id.Value, child.Pid);
-        _ = child.Exited.ContinueWith(
-            exit => LogExited(id.Value, child.Pid, exit.Result.Code, exit.Result.Signal), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-        await WaitReadyAsync(ready, files, child, cancellationToken).ConfigureAwait(false);
+        starting.Go();
+        await WaitReadyAsync(starting.Ready, files, starting.Process, cancellationToken).ConfigureAwait(false);
         return await SupervisorLink.OpenAsync(files.Socket, time, cancellationToken).ConfigureAwait(false);
     }
 
@@ -60,13 +61,13 @@ internal sealed partial class SupervisorLauncher(HostPaths paths, SupervisorProg
         file.Write(JsonSerializer.SerializeToUtf8Bytes(spec, SupervisorJson.Default.SupervisorSpec));
     }
 
-    private ChildProcess Start(SupervisorFiles files, Microsoft.Win32.SafeHandles.SafeFileHandle writer) => ChildProcess.Start(new SpawnOptions
+    private ChildProcess Start(SupervisorFiles files, SafeHandle input, SafeHandle output) => ChildProcess.Start(new SpawnOptions
     {
         FileName = programs.Supervisor,
         Argv = ["viv-supervisor", files.Directory],
-        Env = ["PATH=" + SpawnOptions.DefaultPath, "LANG=C.UTF-8"],
+        Env = ["PATH=" + SpawnOptions.DefaultPath, "LANG=C.UTF-8", "VIV_START=wait"],
         Cwd = "/",
-        Fds = [new FdMapping((int)writer.DangerousGetHandle(), 1)],
+        Fds = [new FdMapping((int)input.DangerousGetHandle(), 0), new FdMapping((int)output.DangerousGetHandle(), 1)],
         NewSession = true,
         CgroupDirectories = programs.SupervisorCgroups,
         NoNewPrivileges = true,

@@ -5,9 +5,9 @@ namespace Vivarium.Runtimes.Cgroups;
 /// <summary>
 /// Whoever moves a process by <c>cgroup.procs</c> takes a lock over every fork and exit of the machine; after a quiet moment the first taker waits for a grace
 /// period of RCU (5 to 30 ms, measured on 6.18) and those shortly after it do not. An engine does that in the middle of its start, so it is done here beforehand, by
-/// moving this process to where it is, while the engine program is still loading. Source: rcu_sync_enter() in kernel/rcu/sync.c.
+/// moving this process to where it is, while volume and supervisor are still being made. Source: rcu_sync_enter() in kernel/rcu/sync.c.
 /// </summary>
-internal sealed class MigrationLock : IDisposable
+public sealed class MigrationLock : IDisposable
 {
     // Once passed, the lock stays cheap for about another grace period.
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(3);

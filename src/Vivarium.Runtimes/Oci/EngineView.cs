@@ -15,9 +15,10 @@ internal static class EngineView
     }, ended);
 
     /// <summary>
-    /// Takes the version 2 hierarchy out of the calling thread's mount namespace, which nobody else may share. crun refuses a machine that has both versions as soon as
-    /// it finds the newer one beside the older ones, although it needs nothing of it; without it, it sees a machine of version 1. Source: libcrun_get_cgroup_mode() in
-    /// crun's src/libcrun/cgroup-utils.c.
+    /// Covers the version 2 hierarchy in the calling thread's mount namespace, which nobody else may share. crun refuses a machine that has both versions as soon as
+    /// it finds the newer one beside the older ones, although it needs nothing of it; so it sees a machine of version 1. It makes a directory there all the same, which goes with
+    /// the cover. Source: libcrun_get_cgroup_mode() in crun's src/libcrun/cgroup-utils.c.
     /// </summary>
-    public static void HideUnifiedHierarchy(CgroupHierarchies hierarchies) => Mount.Unmount(hierarchies.V2!, lazy: true);
+    public static void HideUnifiedHierarchy(CgroupHierarchies hierarchies) =>
+        Mount.FileSystem("tmpfs", hierarchies.V2!, "tmpfs", MountFlags.NoSetUid | MountFlags.NoDevices | MountFlags.NoExecute, "mode=755,size=64k");
 }

@@ -90,7 +90,6 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
         var bundle = Path.Combine(options.StateDirectory, BundleName);
         var state = Path.Combine(options.StateDirectory, StateName);
         var pidFile = Path.Combine(options.StateDirectory, PidFileName);
-        using var cheap = engine.IgnoresCgroups ? null : MigrationLock.KeepCheap(CgroupHierarchies.Current);
 
         Ledger.Add(new LedgerEntry(LedgerKind.Cgroup, spec.CgroupPath));
         Ledger.Add(new LedgerEntry(LedgerKind.Container, state));

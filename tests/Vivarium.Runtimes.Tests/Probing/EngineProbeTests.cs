@@ -1,3 +1,5 @@
+using Vivarium.Linux.Mounts;
+using Vivarium.Linux.Namespaces;
 using Vivarium.Runtimes.Cgroups;
 using Vivarium.Runtimes.Probing;
 using Vivarium.Runtimes.Tests.Harness;
@@ -22,7 +24,17 @@ public sealed class EngineProbeTests
     {
         Assert.SkipUnless(CgroupHierarchies.Current.Hybrid, "this machine's cgroups are not hybrid");
         Assert.NotNull(await Engines.RequireAsync("crun", static e => e.UserNamespaces));
-        Assert.Equal(CgroupHierarchies.Current.V2, CgroupHierarchies.Parse(await File.ReadAllLinesAsync("/proc/self/mounts")).V2);
+        var unified = CgroupHierarchies.Current.V2!;
+        Assert.Equal(unified, CgroupHierarchies.Parse(await File.ReadAllLinesAsync("/proc/self/mounts")).V2);
+
+        // crun makes a directory for its container where it takes the hierarchy to be: not below the machine's mount.
+        var below = NamespaceThread.InNew(NamespaceKinds.Mount, () =>
+        {
+            Mount.MakePrivate("/");
+            Mount.Unmount(unified, lazy: true);
+            return Directory.GetFileSystemEntries(unified);
+        });
+        Assert.Empty(below);
     }
 
     [Fact]

@@ -46,6 +46,17 @@ public sealed class LifecycleTests
         Assert.Equal(0, (await rig.ShellAsync("true")).Exit.Code);
     }
 
+    [Fact]
+    public async Task One_that_waits_for_the_word_ends_without_a_trace_when_its_daemon_does()
+    {
+        using var work = new TempDir();
+        var directory = work.Dir("run");
+        var output = await ChildRun.RunAsync(
+            await Programs.SupervisorAsync(), [directory], new ChildRunOptions { Env = ["VIV_START=wait"], EndedPipeAsInput = true, Timeout = TimeSpan.FromSeconds(20) }, CancellationToken.None);
+        Assert.Equal((true, ""), (output.Succeeded, output.StdoutText));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(directory));
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("{\"protocol\":1}")]
