@@ -265,12 +265,25 @@ internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workf
     }
 
     /// <summary>
-    /// Starts the agent's own program once, which says its version and ends: the first command of a fresh agent takes several times as long as the next. The agent
-    /// forgets it when it is configured for its user.
+    /// Starts the agent's own program once, which says its version and ends, and the template's shell where it has one: the first command of a fresh agent takes several times as
+    /// long as the next, and the first to use a library reads it from the pool. The agent forgets both when it is configured for its user.
     /// </summary>
     private static async Task RehearseAsync(SupervisorLink link, CancellationToken cancellationToken)
     {
-        var exec = await link.StartExecAsync(new ExecRequest { Argv = ["/run/vivarium/viv-guest", "version"], Cwd = "/", User = "0" }, cancellationToken).ConfigureAwait(false);
+        await RunAsync(link, ["/run/vivarium/viv-guest", "version"], cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await RunAsync(link, ["/bin/sh", "-c", ":"], cancellationToken).ConfigureAwait(false);
+        }
+        catch (VivariumException e) when (e.Code is ErrorCode.NotFound or ErrorCode.PermissionDenied)
+        {
+            // A template without a shell.
+        }
+    }
+
+    private static async Task RunAsync(SupervisorLink link, IReadOnlyList<string> command, CancellationToken cancellationToken)
+    {
+        var exec = await link.StartExecAsync(new ExecRequest { Argv = command, Cwd = "/", User = "0" }, cancellationToken).ConfigureAwait(false);
         await using (exec.ConfigureAwait(false))
         {
             await exec.CopyOutputAsync(Stream.Null, Stream.Null, cancellationToken).ConfigureAwait(false);

@@ -7,6 +7,7 @@ namespace Vivarium.Runtimes.Cgroups;
 public sealed class SandboxCgroup
 {
     private static readonly TimeSpan KillPoll = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan KillWait = TimeSpan.FromMilliseconds(20);
 
     private readonly CgroupHierarchies hierarchies;
     private readonly string path;
@@ -90,6 +91,7 @@ public sealed class SandboxCgroup
         var started = TimeProvider.System.GetTimestamp();
         HashSet<int> pids = [];
         var last = "";
+        var waitedFor = 0;
         while (true)
         {
             Find(pids, ref last);
@@ -114,7 +116,14 @@ public sealed class SandboxCgroup
                 return false;
             }
 
-            await Task.Delay(KillPoll, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            // The oldest is the init, whose end is everybody's in its pid namespace.
+            var oldest = pids.Min();
+            if (oldest == waitedFor || !await Task.Run(() => ProcessEnd.Wait(oldest, KillWait), cancellationToken).ConfigureAwait(false))
+            {
+                await Task.Delay(KillPoll, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            }
+
+            waitedFor = oldest;
         }
     }
 
