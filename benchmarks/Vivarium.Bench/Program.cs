@@ -11,7 +11,7 @@ if (args.Any(a => a.StartsWith('-') && a is not "--quick"))
     return 125;
 }
 
-IReadOnlyList<Figure> all = [.. ExecFigures.All, .. CreateFigures.All, .. DataFigures.All, .. CrowdFigures.All];
+IReadOnlyList<Figure> all = [.. ExecFigures.All, .. CreateFigures.All, .. SnapshotFigures.All, .. DataFigures.All, .. CrowdFigures.All];
 var chosen = all.Where(f => names.Length == 0 || names.Any(n => f.Name.Contains(n, StringComparison.OrdinalIgnoreCase))).ToArray();
 if (chosen.Length == 0)
 {
