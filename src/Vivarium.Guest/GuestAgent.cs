@@ -41,16 +41,16 @@ internal static class GuestAgent
         var actions = new ControlActions(context, reason => stop.TrySetResult(reason));
         var dispatcher = new PortDispatcher(gate, [new ControlPort(gate, actions), new ExecPort(context), .. PortHandlers.Others(context)]);
         EnlargePipes();
-        await using var session = new YamuxSession(new SafeFileHandle(0, ownsHandle: true), new SafeFileHandle(1, ownsHandle: true), YamuxRole.Server);
         using var ending = new CancellationTokenSource();
-        var serving = dispatcher.RunAsync(session, ending.Token);
         ConsoleLog.Write($"version {GuestVersion.Text}, pid {Environment.ProcessId}, serving");
+        var serving = ServeAsync(dispatcher, context, gate, ending.Token);
 
         var asked = await Task.WhenAny(stop.Task, serving) == stop.Task;
-        var reason = asked ? await stop.Task : $"the connection to the host ended: {(await session.Completed).Message}";
+        var reason = asked ? await stop.Task : $"the connection to the host ended: {await serving}";
         actions.Lifecycle.Enter("shutdown", reason);
         await OrderlyStop.RunAsync(context, actions.Mounts, asked ? StopGrace : AbandonedGrace);
         await ending.CancelAsync();
+        await context.Connection!.DisposeAsync();
         ConsoleLog.Write("stopped");
         return asked ? 0 : 1;
 
@@ -68,6 +68,27 @@ internal static class GuestAgent
         {
             signal.Cancel = true;
             stop.TrySetResult(name);
+        }
+    }
+
+    /// <summary>Serves the host until the connection ends, and the next one after every restore; returns why there is no further one.</summary>
+    private static async Task<string> ServeAsync(PortDispatcher dispatcher, GuestContext context, TokenGate gate, CancellationToken cancellationToken)
+    {
+        for (var restarts = false; ; restarts = true)
+        {
+            // The descriptors stay: behind the same numbers a restored sandbox finds the pipes of its new host.
+            var session = new YamuxSession(
+                new SafeFileHandle(0, ownsHandle: false), new SafeFileHandle(1, ownsHandle: false), YamuxRole.Server, new YamuxOptions { Restarts = restarts });
+            context.Connection = session;
+            await dispatcher.RunAsync(session, cancellationToken);
+            var end = await session.Completed;
+            if (end.Reason != SessionEnd.Restarted)
+            {
+                return end.Message;
+            }
+
+            gate.Close();
+            ConsoleLog.Write("brought back from memory, serving a new host");
         }
     }
 }

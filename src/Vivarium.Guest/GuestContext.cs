@@ -1,6 +1,7 @@
 using Vivarium.Guest.Exec;
 using Vivarium.Guest.Processes;
 using Vivarium.Transport;
+using Vivarium.Transport.Yamux;
 
 namespace Vivarium.Guest;
 
@@ -13,8 +14,11 @@ internal sealed class GuestContext
     /// <summary>Directory of the agent's own files, on tmpfs, 0755: <c>/run/vivarium</c>, or one of its own for <c>direct</c>.</summary>
     public required string RunDirectory { get; init; }
 
-    /// <summary>Random id of this boot, 32 hex digits; changes with every start.</summary>
-    public required string BootId { get; init; }
+    /// <summary>Random id of this boot, 32 hex digits; changes with every start and every restore.</summary>
+    public required string BootId { get; set; }
+
+    /// <summary>The connection to the host; another one after a restore.</summary>
+    public YamuxSession? Connection { get; set; }
 
     /// <summary>Settings made by <c>configure</c>; replaced as a whole.</summary>
     public GuestSettings Settings { get; set; } = new();

@@ -5,11 +5,15 @@ using Vivarium.Guest.Io;
 using Vivarium.Guest.Processes;
 
 // viv-guest init      the agent: PID 1 of a sandbox, or a plain child for the runtime "direct"
+// viv-guest hostname  sets the host name: run by an engine that may, where the agent itself must not
 // viv-guest version   prints the version
 switch (args)
 {
     case ["version"]:
         Print(1, $"viv-guest {GuestVersion.Text}\n");
+        return 0;
+    case ["hostname", var name]:
+        SystemCalls.SetHostname(name);
         return 0;
     case ["init"]:
         var token = Environment.GetEnvironmentVariable("VIV_TOKEN");
@@ -23,7 +27,7 @@ switch (args)
         WorkCgroups.TakeFromEnvironment();
         return await GuestAgent.RunAsync(token);
     default:
-        Print(2, "usage: viv-guest init | viv-guest version\n");
+        Print(2, "usage: viv-guest init | viv-guest hostname NAME | viv-guest version\n");
         return 2;
 }
 

@@ -28,6 +28,8 @@ internal abstract class AgentRuntime : ISandboxRuntime
     private static readonly TimeSpan TermDeadline = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan KillDeadline = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan MaxAskDeadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan HoldDeadline = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan RestartDeadline = TimeSpan.FromSeconds(30);
 
     private readonly Lock gate = new();
     private readonly TaskCompletionSource<RuntimeExit> exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -58,7 +60,7 @@ internal abstract class AgentRuntime : ISandboxRuntime
 
     /// <inheritdoc/>
     public Task StartAsync(RuntimeStartOptions options, CancellationToken cancellationToken) =>
-        BeginAsync(options, LaunchAsync, cancellationToken);
+        BeginAsync(options, LaunchAsync, restores: false, cancellationToken);
 
     /// <inheritdoc/>
     public async Task StopAsync(StopMode mode, TimeSpan deadline, CancellationToken cancellationToken)
@@ -186,6 +188,7 @@ internal abstract class AgentRuntime : ISandboxRuntime
     protected async Task BeginAsync(
         RuntimeStartOptions options,
         Func<RuntimeStartOptions, AgentPipes, ConsolePump, CancellationToken, Task<LaunchedAgent>> launch,
+        bool restores,
         CancellationToken cancellationToken)
     {
         StartOptionsCheck.Require(options);
@@ -211,7 +214,7 @@ internal abstract class AgentRuntime : ISandboxRuntime
             var agent = await launch(options, pipes, console, start.Token).ConfigureAwait(false);
             pipes.CloseChildEnds();
             EnginePid = agent.Pid;
-            var opened = new YamuxSession(pipes.FromAgent, pipes.ToAgent, YamuxRole.Client, new YamuxOptions { AcceptStreams = false });
+            var opened = new YamuxSession(pipes.FromAgent, pipes.ToAgent, YamuxRole.Client, new YamuxOptions { AcceptStreams = false, Restarts = restores });
             pipes = null; // the session's from now on
             lock (gate)
             {
@@ -224,6 +227,7 @@ internal abstract class AgentRuntime : ISandboxRuntime
 
             _ = WatchAsync(agent, opened, console);
             start.Token.ThrowIfCancellationRequested();
+            await opened.RestartedAsync(start.Token).WaitAsync(RestartDeadline, start.Token).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -235,8 +239,32 @@ internal abstract class AgentRuntime : ISandboxRuntime
     private static VivariumException NotStarted(string what) =>
         new(ErrorCode.FailedPrecondition, $"cannot {what}: the sandbox has not been started", reason: "not_started");
 
-    private VivariumException CannotCheckpoint() =>
-        new(ErrorCode.Unimplemented, $"cannot save or restore memory: engine {EngineName} does not do that", "use the gvisor runtime", "engine_cannot_checkpoint");
+    /// <summary>The error of an engine that saves no memory.</summary>
+    protected VivariumException CannotCheckpoint() => new(
+        ErrorCode.Unimplemented, $"cannot save or restore memory: engine {EngineName} does not do that here", "Use the gvisor runtime with a runsc of 2024 or newer.", "memory_snapshots_not_available");
+
+    /// <summary>Returns when nothing is under way on the guest connection; <see cref="ContinueConnection"/> ends it, also after a failure.</summary>
+    protected async Task HoldConnectionAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunningSession("hold the guest connection").HoldAsync(cancellationToken).WaitAsync(HoldDeadline, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw new VivariumException(
+                ErrorCode.DeadlineExceeded, $"the guest did not fall silent within {HoldDeadline.TotalSeconds:0} s", "It may be starved of memory or CPU; try again.", "guest_busy", e);
+        }
+    }
+
+    /// <summary>The guest connection goes on where it was.</summary>
+    protected void ContinueConnection()
+    {
+        lock (gate)
+        {
+            session?.Continue();
+        }
+    }
 
     private YamuxSession RunningSession(string what)
     {

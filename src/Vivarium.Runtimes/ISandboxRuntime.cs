@@ -39,10 +39,17 @@ public interface ISandboxRuntime : IAsyncDisposable
     /// <summary>Thaws.</summary>
     Task ResumeAsync(CancellationToken cancellationToken);
 
-    /// <summary>Saves processes and memory into a directory.</summary>
+    /// <summary>
+    /// Saves processes and memory into an existing directory, durably. When this returns everything stands still, with what was written to the volume written out, until
+    /// <see cref="ResumeAsync"/> or a stop; when it throws, the sandbox goes on as before. Also of a paused sandbox.
+    /// </summary>
+    /// <exception cref="Wire.Errors.VivariumException">unimplemented <c>memory_snapshots_not_available</c>; failed_precondition <c>memory_not_saved</c>, saying what cannot be saved.</exception>
     Task CheckpointAsync(string directory, CancellationToken cancellationToken);
 
-    /// <summary>Instead of <see cref="StartAsync"/>: brings processes and memory back.</summary>
+    /// <summary>
+    /// Instead of <see cref="StartAsync"/>: brings back the processes and memory a directory holds, over a volume that is as it was then. The guest knows that its
+    /// connection is new, and still has the token it was saved with; whoever calls says hello with that one and sends <c>resumed</c>.
+    /// </summary>
     Task RestoreAsync(RuntimeStartOptions options, string directory, CancellationToken cancellationToken);
 
     /// <summary>Usage measured on the host.</summary>

@@ -10,7 +10,7 @@ namespace Vivarium.Guest.Control;
 /// <summary>What the messages of the control port do.</summary>
 internal sealed class ControlActions(GuestContext context, Action<string> shutdown)
 {
-    private static readonly string[] Capabilities = ["exec", "pty", "attach", "stats", "processes", "quiesce", "resumed", "oom", "files", "watch", "streams", "forward", "listeners"];
+    private static readonly string[] Capabilities = ["exec", "pty", "attach", "stats", "processes", "quiesce", "resumed", "restart", "oom", "files", "watch", "streams", "forward", "listeners"];
     private const long FullBelowBytes = 64 * 1024;
 
     private static readonly TimeSpan SyncDeadline = TimeSpan.FromSeconds(30);
@@ -198,10 +198,21 @@ internal sealed class ControlActions(GuestContext context, Action<string> shutdo
     public void Thaw() => context.Processes.RefusedBecause = null;
 
     /// <summary>After a restore or fork: the machine gets a time, random numbers and an identity of its own.</summary>
-    public void Resumed(ResumedPayload payload)
+    public void Resumed(TokenGate gate, ResumedPayload payload)
     {
+        if (payload.ForgetSecrets)
+        {
+            Secrets.Clear();
+        }
+
         MachineIdentity.Apply(context, payload.Hostname, payload.Nameservers, payload.UnixTimeMs);
         MachineIdentity.Renew(context, payload.MachineId, payload.Entropy);
+        context.BootId = payload.BootId ?? context.BootId;
+        if (payload.Token is { Length: > 0 } token)
+        {
+            gate.Replace(token);
+        }
+
         Thaw();
     }
 

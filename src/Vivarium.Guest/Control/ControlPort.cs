@@ -177,7 +177,7 @@ internal sealed class ControlPort(TokenGate gate, ControlActions actions) : IPor
                 actions.Thaw();
                 break;
             case ControlType.Resumed:
-                actions.Resumed(Payload(message, GuestJson.Default.ResumedPayload));
+                actions.Resumed(gate, Payload(message, GuestJson.Default.ResumedPayload));
                 break;
             case ControlType.Oom:
                 actions.OnOom(Payload(message, GuestJson.Default.OomPayload));

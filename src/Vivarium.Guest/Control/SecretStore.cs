@@ -60,6 +60,15 @@ internal sealed class SecretStore(string directory)
         }
     }
 
+    /// <summary>Removes all: a fork does not inherit its source's.</summary>
+    public void Clear()
+    {
+        if (Directory.Exists(directory) && new DirectoryInfo(directory).LinkTarget is null)
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
     private static void CheckName(string? name)
     {
         if (string.IsNullOrEmpty(name) || name.Length > MaxName || name.StartsWith('.') || name.Any(static c => c is '/' or '\\' or '\0' || char.IsControl(c)))

@@ -3,6 +3,7 @@ using Vivarium.Guest.Ports;
 using Vivarium.Guest.Processes;
 using Vivarium.Linux.Processes;
 using Vivarium.Transport;
+using Vivarium.Transport.Yamux;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Guest;
 
@@ -26,6 +27,7 @@ internal sealed class ExecPort(GuestContext context) : IPortHandler
     public async Task ServeAsync(DuplexStream stream, CancellationToken cancellationToken)
     {
         using var reader = new ConnectionReader(stream);
+        var connection = context.Connection;
         ExecRequest request;
         ManagedProcess process;
         OutputCursor cursor;
@@ -60,7 +62,9 @@ internal sealed class ExecPort(GuestContext context) : IPortHandler
         finally
         {
             process.Output.Detach(cursor);
-            if (request.KillOnDisconnect && request.Attach is null && !process.Exited.IsCompleted)
+
+            // A restore takes the connection away, not the process: nobody has left it.
+            if (request.KillOnDisconnect && request.Attach is null && !process.Exited.IsCompleted && connection?.End?.Reason != SessionEnd.Restarted)
             {
                 await process.EndTreeAsync(Signals.SIGHUP, HangupGrace);
             }

@@ -9,7 +9,7 @@ namespace Vivarium.Guest.Ports;
 /// </summary>
 internal sealed class TokenGate(string token)
 {
-    private readonly byte[] _token = Encoding.UTF8.GetBytes(token);
+    private byte[] _token = Encoding.UTF8.GetBytes(token);
 
     /// <summary>Whether the right token has come.</summary>
     public bool IsOpen { get; private set; }
@@ -25,6 +25,12 @@ internal sealed class TokenGate(string token)
         IsOpen = true;
         return true;
     }
+
+    /// <summary>Whoever comes over a new connection proves itself anew.</summary>
+    public void Close() => IsOpen = false;
+
+    /// <summary>Another token from now on, given by a host that has proved itself.</summary>
+    public void Replace(string next) => _token = Encoding.UTF8.GetBytes(next);
 
     // Not CryptographicOperations: that class lives with OpenSSL's bindings, which a static program cannot load.
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.NoOptimization)]

@@ -11,6 +11,9 @@ internal sealed record OciEngine
     /// <summary>Engine setting: <c>true</c> when the engine cannot set up cgroups here, so that we do it around it.</summary>
     public const string IgnoreCgroupsOption = "ignore_cgroups";
 
+    /// <summary>Engine setting: <c>true</c> when this version saves memory and brings it back.</summary>
+    public const string MemorySnapshotsOption = "memory_snapshots";
+
     private readonly bool isGvisor;
     private readonly IReadOnlyDictionary<string, string> settings;
 
@@ -49,7 +52,7 @@ internal sealed record OciEngine
     public bool ReadsInterfacesAtStart => isGvisor;
 
     /// <summary>Whether processes and memory can be saved and brought back.</summary>
-    public bool Checkpoints => isGvisor;
+    public bool Checkpoints => isGvisor && settings.TryGetValue(MemorySnapshotsOption, out var value) && value == "true";
 
     /// <summary>Whether processes inside are the host kernel's, so that the agent can place them in cgroups of their own.</summary>
     public bool JoinsWorkCgroup => !isGvisor;
@@ -71,6 +74,14 @@ internal sealed record OciEngine
     public IReadOnlyList<string> Restore(string stateRoot, string bundle, string pidFile, string image, string id) =>
         [.. Global(stateRoot), "restore", "--detach", "--bundle", bundle, "--pid-file", pidFile, "--image-path", image, id];
 
+    /// <summary>Arguments that save a paused container, which stays paused. Uncompressed: the pool may compress, and the container stands still meanwhile.</summary>
+    public IReadOnlyList<string> Checkpoint(string stateRoot, string image, string id) =>
+        [.. Global(stateRoot), "checkpoint", "--leave-running", "--compression=none", "--exclude-committed-zero-pages", "--image-path", image, id];
+
+    /// <summary>Arguments that run our agent with a right the sandbox's own processes do not have, to set the host name.</summary>
+    public IReadOnlyList<string> SetHostname(string stateRoot, string id, string hostname) =>
+        [.. Global(stateRoot), "exec", "--cap", "CAP_SYS_ADMIN", "--cwd", "/", id, OciBundle.AgentPath, "hostname", hostname];
+
     /// <summary>Arguments of any other command on a container.</summary>
     public IReadOnlyList<string> Command(string stateRoot, params ReadOnlySpan<string> arguments) => [.. Global(stateRoot), .. arguments];
 
@@ -84,6 +95,12 @@ internal sealed record OciEngine
             if (settings.TryGetValue(PlatformOption, out var platform))
             {
                 arguments.Add($"--platform={platform}");
+            }
+
+            if (Checkpoints && HasNetwork)
+            {
+                // Connections to the outside cannot be saved: without this they would forbid it, with it they are reset.
+                arguments.Add("--net-disconnect-ok=true");
             }
 
             if (IgnoresCgroups)

@@ -21,6 +21,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     private const string PidFileName = "init.pid";
     private const string NamespaceName = "netns";
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan RestoreDeadline = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan FreezeDeadline = TimeSpan.FromSeconds(10);
 
     private SandboxCgroup? cgroup;
@@ -28,6 +29,9 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     private ChildProcess? launcher;
     private Task<ChildExit>? initExited;
     private long oomKillsSeen;
+    private MemoryImage? memory;
+    private bool frozen;
+    private bool saved;
 
     /// <summary>Whether the sandbox gets a user namespace: known before it is started, for whoever asks then.</summary>
     public bool UserNamespace { get; init; }
@@ -40,24 +44,80 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
         Limits = true,
         NetworkNamespace = true,
         UserNamespace = UserNamespace,
-        Checkpoint = false,
+        Checkpoint = engine.Checkpoints,
     };
 
     /// <inheritdoc/>
     protected override string EngineName => engine.Name;
 
     /// <inheritdoc/>
-    public override Task PauseAsync(CancellationToken cancellationToken)
+    public override async Task PauseAsync(CancellationToken cancellationToken)
     {
         RequireRunning("pause the sandbox");
-        return cgroup!.FreezeAsync(FreezeDeadline, cancellationToken);
+        await cgroup!.FreezeAsync(FreezeDeadline, cancellationToken).ConfigureAwait(false);
+        frozen = true;
     }
 
     /// <inheritdoc/>
-    public override Task ResumeAsync(CancellationToken cancellationToken)
+    public override async Task ResumeAsync(CancellationToken cancellationToken)
     {
         RequireRunning("resume the sandbox");
-        return cgroup!.ThawAsync(FreezeDeadline, cancellationToken);
+        await cgroup!.ThawAsync(FreezeDeadline, cancellationToken).ConfigureAwait(false);
+        frozen = false;
+        if (saved)
+        {
+            await memory!.GoOnAsync(cancellationToken).ConfigureAwait(false);
+            saved = false;
+            ContinueConnection();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task CheckpointAsync(string directory, CancellationToken cancellationToken)
+    {
+        RequireRunning("save the sandbox's memory");
+        if (memory is null)
+        {
+            throw CannotCheckpoint();
+        }
+
+        var wasFrozen = frozen;
+        var wasSaved = saved;
+        try
+        {
+            if (!saved)
+            {
+                // The engine saves what it has stopped itself, and cannot while the kernel has stopped the engine. Seen through once begun: it would go on saving without us.
+                await cgroup!.ThawAsync(FreezeDeadline, cancellationToken).ConfigureAwait(false);
+                frozen = false;
+                await HoldConnectionAsync(cancellationToken).ConfigureAwait(false);
+                await memory.StandAsync(CancellationToken.None).ConfigureAwait(false);
+                saved = true;
+            }
+
+            await memory.SaveAsync(directory, limits!.MemoryBytes, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch when (!wasSaved)
+        {
+            await UndoCheckpointAsync(wasFrozen).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task RestoreAsync(RuntimeStartOptions options, string directory, CancellationToken cancellationToken)
+    {
+        if (!engine.Checkpoints)
+        {
+            throw CannotCheckpoint();
+        }
+
+        MemoryImage.Require(directory);
+        await BeginAsync(
+            options with { Spec = options.Spec with { GuestAgentPath = MemoryImage.AgentIn(directory) } },
+            (from, pipes, console, cancellation) => LaunchAsync(from, pipes, console, MemoryImage.ImageIn(directory), cancellation),
+            restores: true,
+            cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -84,7 +144,10 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     }
 
     /// <inheritdoc/>
-    protected override async Task<LaunchedAgent> LaunchAsync(RuntimeStartOptions options, AgentPipes pipes, ConsolePump console, CancellationToken cancellationToken)
+    protected override Task<LaunchedAgent> LaunchAsync(RuntimeStartOptions options, AgentPipes pipes, ConsolePump console, CancellationToken cancellationToken) =>
+        LaunchAsync(options, pipes, console, image: null, cancellationToken);
+
+    private async Task<LaunchedAgent> LaunchAsync(RuntimeStartOptions options, AgentPipes pipes, ConsolePump console, string? image, CancellationToken cancellationToken)
     {
         var spec = options.Spec;
         var bundle = Path.Combine(options.StateDirectory, BundleName);
@@ -124,10 +187,12 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             cgroup.Create(spec.Resources);
         }
 
+        memory = engine.Checkpoints ? new MemoryImage(engine, state, spec.SandboxId, spec.GuestAgentPath) : null;
+
         var program = new SpawnOptions
         {
             FileName = engine.Path,
-            Argv = engine.Run(state, bundle, pidFile, spec.SandboxId),
+            Argv = image is null ? engine.Run(state, bundle, pidFile, spec.SandboxId) : engine.Restore(state, bundle, pidFile, image, spec.SandboxId),
             Env = ["PATH=" + SpawnOptions.DefaultPath],
             Fds = pipes.ChildDescriptors,
             NewSession = true,
@@ -158,7 +223,7 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
             : ChildProcess.Start(program);
         pipes.CloseChildEnds();
 
-        var exit = await launcher.Exited.WaitAsync(StartDeadline, cancellationToken).ConfigureAwait(false);
+        var exit = await launcher.Exited.WaitAsync(image is null ? StartDeadline : RestoreDeadline, cancellationToken).ConfigureAwait(false);
         if (exit.Code != 0)
         {
             // Its last words arrive with or just before its end.
@@ -177,6 +242,12 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
 
         oomKillsSeen = cgroup.OomKills();
         initExited = Reaper.WatchAdopted(pid);
+        if (image is not null && spec.NewMachineId is not null)
+        {
+            // A saved sandbox keeps the host name it had; another sandbox made from it has its own.
+            await memory!.RenameAsync(spec.Hostname ?? spec.Name, cancellationToken).ConfigureAwait(false);
+        }
+
         return new LaunchedAgent(pid, initExited);
     }
 
@@ -200,8 +271,26 @@ internal sealed class OciRuntime(OciEngine engine) : AgentRuntime
     /// <inheritdoc/>
     protected override async Task ReleaseAsync()
     {
+        memory?.Dispose();
+
         // Its own deadlines bound it; there is no one left to cancel it.
         await Reclaim.RunAsync(Ledger, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    private async Task UndoCheckpointAsync(bool freeze)
+    {
+        // Whoever asked: the sandbox must go on. One that cannot has ended, or its end is near.
+        if (saved)
+        {
+            await memory!.GoOnAsync(CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            saved = false;
+        }
+
+        ContinueConnection();
+        if (freeze)
+        {
+            await PauseAsync(CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <inheritdoc/>

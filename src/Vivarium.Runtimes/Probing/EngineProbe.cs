@@ -108,8 +108,14 @@ public sealed class EngineProbe(EngineProbeOptions options)
 
         var version = await VersionAsync(candidate.Path, cancellationToken).ConfigureAwait(false);
         List<string> failures = [];
+        var saves = candidate.Engine == "runsc" && MemorySupport.Of(version);
         foreach (var (settings, description) in Variants(candidate.Engine))
         {
+            if (saves)
+            {
+                settings![OciEngine.MemorySnapshotsOption] = "true";
+            }
+
             var engine = new OciEngine(candidate.Engine, candidate.Path, settings) { SwapAccounted = CgroupHierarchies.Current.AccountsSwap };
             var started = TimeProvider.System.GetTimestamp();
             var failure = await EngineTrial.RunAsync(engine, options, userNamespace: false, cancellationToken).ConfigureAwait(false);
@@ -123,7 +129,8 @@ public sealed class EngineProbe(EngineProbeOptions options)
                     "" => "",
                     _ => $", user namespaces do not: {refusal}",
                 };
-                var detail = $"a trial container ran in {milliseconds:0} ms{description} (cgroups {CgroupHierarchies.Current.Layout}{ids})";
+                var memory = saves ? ", memory can be saved" : candidate.Engine == "runsc" ? $", memory cannot be saved: that takes {MemorySupport.FirstDate} or newer" : "";
+                var detail = $"a trial container ran in {milliseconds:0} ms{description} (cgroups {CgroupHierarchies.Current.Layout}{ids}{memory})";
                 return (key, Works(candidate, version, detail, settings, refusal is null) with { UserNamespaceRefusal = refusal is { Length: > 0 } ? refusal : null });
             }
 
@@ -144,6 +151,7 @@ public sealed class EngineProbe(EngineProbeOptions options)
             Version = version,
             Works = true,
             Detail = detail,
+            MemorySnapshots = settings?.GetValueOrDefault(OciEngine.MemorySnapshotsOption) == "true",
         },
         Options = settings,
         UserNamespaces = userNamespaces,

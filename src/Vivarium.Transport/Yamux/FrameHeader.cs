@@ -47,6 +47,13 @@ internal enum FrameType : byte
 
     /// <summary>The session ends; the length is a <see cref="GoAwayCode"/>.</summary>
     GoAway = 3,
+
+    /// <summary>
+    /// Ours, not of the specification: the connection stands still at the end of a frame, so that a side can be saved with its memory. SYN asks for it and is the last frame of
+    /// its sender for now, ACK answers and is the last of the other; FIN lets both go on; RST, first over a new connection, tells a side brought back from memory that it
+    /// is one, RST with ACK answers that from the side's new session. No payload.
+    /// </summary>
+    Hold = 16,
 }
 
 /// <summary>Flags of a frame.</summary>

@@ -83,6 +83,53 @@ internal sealed class FrameWriter(IByteSink sink, int maxBacklog)
             Release();
     }
 
+    /// <summary>
+    /// Waits for the way out, sends this frame and keeps the way: nothing leaves after it until <see cref="EndHold"/>. Small frames gather meanwhile, larger ones wait.
+    /// </summary>
+    public async ValueTask HoldAsync(FrameHeader last, CancellationToken cancellationToken)
+    {
+        Turn? turn = null;
+        lock (_gate)
+        {
+            ThrowIfFailed();
+            if (!_taken)
+            {
+                _taken = true;
+            }
+            else
+            {
+                turn = new Turn();
+                turn.Node = _turns.AddLast(turn);
+            }
+        }
+
+        if (turn is not null)
+            await AwaitTurnAsync(turn, cancellationToken).ConfigureAwait(false);
+
+        last.Write(_header);
+        try
+        {
+            // Seen through: half a frame would be worse than waiting.
+            await sink.WriteAsync(_header, default, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw Broken(e);
+        }
+    }
+
+    /// <summary>Lets what waited behind <see cref="HoldAsync"/> go on, after a frame of its own when one is given.</summary>
+    public void EndHold(FrameHeader? first = null)
+    {
+        lock (_gate)
+        {
+            if (first is { } frame && _end is null)
+                Prepend(frame);
+        }
+
+        Release();
+    }
+
     /// <summary>Ends all writing; waiting writers fail with this error.</summary>
     public void Abort(SessionEnd end)
     {
@@ -115,6 +162,12 @@ internal sealed class FrameWriter(IByteSink sink, int maxBacklog)
 
     private async ValueTask WriteInTurnAsync(Turn turn, FrameHeader header, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
+        await AwaitTurnAsync(turn, cancellationToken).ConfigureAwait(false);
+        await WriteHeldAsync(header, payload, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask AwaitTurnAsync(Turn turn, CancellationToken cancellationToken)
+    {
         await using (cancellationToken.UnsafeRegister(static (state, token) => ((Turn)state!).TrySetCanceled(token), turn).ConfigureAwait(false))
         {
             try
@@ -132,8 +185,6 @@ internal sealed class FrameWriter(IByteSink sink, int maxBacklog)
                 throw new FrameNotSentException(cancellationToken);
             }
         }
-
-        await WriteHeldAsync(header, payload, cancellationToken).ConfigureAwait(false);
     }
 
     private ValueTask WriteHeldAsync(FrameHeader header, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
@@ -269,6 +320,15 @@ internal sealed class FrameWriter(IByteSink sink, int maxBacklog)
         header.Write(_batch.AsSpan(_batchLength));
         payload.CopyTo(_batch.AsSpan(_batchLength + FrameHeader.Size));
         _batchLength = needed;
+    }
+
+    /// <summary>Under the gate: puts a frame before what has gathered.</summary>
+    private void Prepend(FrameHeader header)
+    {
+        Append(header, default);
+        var batch = _batch.AsSpan(0, _batchLength);
+        batch[..^FrameHeader.Size].CopyTo(batch[FrameHeader.Size..]);
+        header.Write(batch);
     }
 
     private VivariumException Broken(Exception cause)

@@ -23,4 +23,7 @@ public sealed record YamuxOptions
 
     /// <summary>Bytes of small frames that may wait for a peer that does not read, before the session is ended.</summary>
     public int MaxBacklog { get; init; } = 1024 * 1024;
+
+    /// <summary>For the client: the peer was brought back with its memory and believes in an earlier connection; for the server: that is what it has just been told.</summary>
+    public bool Restarts { get; init; }
 }

@@ -72,6 +72,10 @@ public sealed partial class YamuxSession
                     lock (_gate)
                         _peerGoingAway = true;
                     break;
+                case FrameType.Hold when await OnHoldAsync(header).ConfigureAwait(false):
+                    return new SessionEnd(SessionEnd.Restarted, "this side was brought back from memory over a new connection");
+                case FrameType.Hold:
+                    break;
                 default:
                     throw new ProtocolViolationException($"the peer sent a frame of the unknown type {(byte)header.Type}");
             }

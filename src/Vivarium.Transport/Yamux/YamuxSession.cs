@@ -60,6 +60,8 @@ public sealed partial class YamuxSession : IAsyncDisposable
         _accepts = Options.AcceptStreams ?? role == YamuxRole.Server;
         _nextId = role == YamuxRole.Client ? 1u : 2u;
         Writer = new FrameWriter(sink, Options.MaxBacklog) { Failed = Finish };
+        if (Options.Restarts)
+            BeginRestarted();
         if (source.Blocks)
             new Thread(() => RunAsync().GetAwaiter().GetResult(), 256 * 1024) { IsBackground = true, Name = "yamux-reader" }.Start();
         else
@@ -219,11 +221,13 @@ public sealed partial class YamuxSession : IAsyncDisposable
     {
         YamuxStream[] streams;
         TaskCompletionSource[] pings;
+        TaskCompletionSource? hold;
         lock (_gate)
         {
             if (_end is not null)
                 return;
             _end = end;
+            hold = _hold;
             streams = [.. _streams.Values];
             pings = [.. _pings.Values];
             _streams.Clear();
@@ -234,6 +238,7 @@ public sealed partial class YamuxSession : IAsyncDisposable
             stream.OnSessionEnd(end);
         foreach (var ping in pings)
             ping.TrySetException(end.ToException());
+        hold?.TrySetException(end.ToException());
         _accepted.Writer.TryComplete();
         _closing.Cancel();
         _source.Interrupt();

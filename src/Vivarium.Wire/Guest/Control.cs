@@ -321,6 +321,15 @@ public sealed record ResumedPayload
     /// <summary>Fresh random bytes for the kernel's generator, base64, 32 to 512 bytes.</summary>
     public string? Entropy { get; init; }
 
+    /// <summary>Token of this boot from now on, instead of the one that was saved.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>Id of this boot from now on.</summary>
+    public string? BootId { get; init; }
+
+    /// <summary>Remove the secrets that were saved: a fork does not inherit them.</summary>
+    public bool ForgetSecrets { get; init; }
+
     /// <summary>Lines for /etc/resolv.conf's <c>nameserver</c>.</summary>
     public IReadOnlyList<string>? Nameservers { get; init; }
 }

@@ -81,6 +81,9 @@ public sealed record EngineInfo
     /// <summary>Whether it is the default of its runtime.</summary>
     public bool Default { get; init; }
 
+    /// <summary>Whether it saves a sandbox's processes and memory and brings them back.</summary>
+    public bool MemorySnapshots { get; init; }
+
     /// <summary>What was tried and found, one sentence.</summary>
     public string? Detail { get; init; }
 }

@@ -46,7 +46,7 @@ internal sealed class RuntimeRig : IAsyncDisposable
 
     public string StateDirectory { get; }
 
-    public string Token { get; } = RandomNumberGenerator.GetHexString(32, lowercase: true);
+    public string Token { get; private set; } = RandomNumberGenerator.GetHexString(32, lowercase: true);
 
     public MemoryStream Console { get; } = new();
 
@@ -78,6 +78,39 @@ internal sealed class RuntimeRig : IAsyncDisposable
         control = new ControlClient(await Runtime.ConnectAsync(GuestPort.Control, CancellationToken.None));
         await control.HelloAsync(new HelloPayload { Protocol = 1, Version = "test", Token = Token }, TimeSpan.FromSeconds(30), CancellationToken.None);
         await control.ConfigureAsync(new ConfigurePayload(), TimeSpan.FromSeconds(30), CancellationToken.None);
+    }
+
+    /// <summary>Ends the runtime; a restore may follow.</summary>
+    public async Task EndAsync()
+    {
+        if (control is not null)
+        {
+            await control.DisposeAsync();
+            control = null;
+        }
+
+        await Runtime.DisposeAsync();
+    }
+
+    /// <summary>Brings back what a directory holds, with another token than it was saved with, and returns what the guest said to the old one.</summary>
+    public async Task RestoreAsync(string saved, string savedToken, Func<SupervisorSpec, SupervisorSpec>? change = null)
+    {
+        Spec = change?.Invoke(Spec) ?? Spec;
+        Runtime = SandboxRuntimes.Create(Spec);
+        Token = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        await Runtime.RestoreAsync(Options, saved, CancellationToken.None);
+        control = new ControlClient(await Runtime.ConnectAsync(GuestPort.Control, CancellationToken.None));
+        var wait = TimeSpan.FromSeconds(30);
+        await Assert.ThrowsAsync<Wire.Errors.VivariumException>(() => control.HelloAsync(new HelloPayload { Protocol = 1, Version = "test", Token = Token }, wait, CancellationToken.None));
+        await control.HelloAsync(new HelloPayload { Protocol = 1, Version = "test", Token = savedToken }, wait, CancellationToken.None);
+        await control.RequestAckAsync(
+            ControlType.Resumed,
+            new ResumedPayload { Token = Token, BootId = "restored", UnixTimeMs = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), MachineId = Spec.NewMachineId },
+            GuestJson.Default.ResumedPayload,
+            wait,
+            CancellationToken.None);
+        var again = await control.HelloAsync(new HelloPayload { Protocol = 1, Version = "test", Token = Token }, wait, CancellationToken.None);
+        Assert.Equal("restored", again.BootId);
     }
 
     /// <summary>Runs a command and returns how it ended and what it said.</summary>
