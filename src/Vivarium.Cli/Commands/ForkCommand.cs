@@ -16,16 +16,20 @@ internal sealed class ForkCommand : Verb
     private readonly Option<string[]> _label = Opt.Many("--label", "K=V", "label, besides the source's", "-l");
     private readonly Option<string[]> _secret = Opt.Many("--secret", "NAME[=FROM]", "secret for the forks, which inherit none; from env:VAR, file:PATH or - for standard input");
     private readonly Option<string> _timeout = Opt.Text("--timeout", "TIME", "end them after this time; default as the source");
+    private readonly MemoryFlags _memory = new("with processes and memory, also of a sandbox as it is now (gvisor)", "with the files alone; processes start anew");
     private readonly Option<bool> _json = Opt.Json();
 
     public ForkCommand()
-        : base("fork", "Makes sandboxes that begin with another's files, each with an identity of its own; prints their names. The source goes on undisturbed.")
+        : base("fork", "Makes sandboxes that begin with another's files (and processes, from a snapshot with memory), each with an identity of its own; prints their names. The source goes on undisturbed.")
     {
         Arguments.Add(_source);
-        foreach (var option in (Option[])[_count, _name, _label, _secret, _timeout, _json])
+        foreach (var option in (Option[])[_count, _name, _label, _secret, _timeout])
         {
             Options.Add(option);
         }
+
+        _memory.AddTo(this);
+        Options.Add(_json);
     }
 
     public static Verb Make() => new ForkCommand
@@ -47,6 +51,7 @@ internal sealed class ForkCommand : Verb
             Name = call.Get(_name),
             Labels = Values.Pairs(call.Get(_label), "--label"),
             Secrets = SecretFlags.Read(call.Get(_secret), call.Stdio.Input),
+            Memory = _memory.Of(call),
             TimeoutMs = Values.Duration(call.Get(_timeout), "--timeout"),
         };
         using var host = call.Connect();

@@ -9,7 +9,7 @@ namespace Vivarium.Cli.Commands;
 /// <summary><c>viv pause</c>.</summary>
 internal sealed class PauseCommand : LifecycleCommand
 {
-    private readonly Option<bool> _disk = Opt.Flag("--disk", "give the memory back too: processes end, files stay, and resuming starts anew from them");
+    private readonly Option<bool> _disk = Opt.Flag("--disk", "give the memory back too: in gvisor processes are saved and go on at resume; elsewhere they end and start anew from the files");
 
     public PauseCommand()
         : base("pause", "Freezes sandboxes: their processes stop where they are and use no CPU.", SandboxState.Running) => Options.Add(_disk);

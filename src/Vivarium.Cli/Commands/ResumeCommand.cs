@@ -6,7 +6,7 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Cli.Commands;
 
 /// <summary><c>viv resume</c>.</summary>
-internal sealed class ResumeCommand() : LifecycleCommand("resume", "Thaws paused sandboxes; those paused to disk start anew from their files.", SandboxState.Paused)
+internal sealed class ResumeCommand() : LifecycleCommand("resume", "Thaws paused sandboxes; those paused to disk go on from what was saved, or start anew from their files.", SandboxState.Paused)
 {
     public static Verb Make() => new ResumeCommand
     {

@@ -13,15 +13,17 @@ internal sealed class RollbackCommand : Verb
     private readonly Argument<string> _snapshot = Opt.One("SNAPSHOT", "name, number of a turn, or id");
     private readonly Option<bool> _discard = Opt.Flag("--discard-later", "remove the snapshots that come after it, except held ones");
     private readonly Option<string[]> _secret = Opt.Many("--secret", "NAME[=FROM]", "hand this secret in again; from env:VAR, file:PATH or - for standard input");
+    private readonly MemoryFlags _memory = new("refuse unless processes and memory come back too", "bring its files back alone; processes start anew");
     private readonly Option<bool> _json = Opt.Json();
 
     public RollbackCommand()
-        : base("rollback", "Puts a sandbox back to a snapshot, in place: same id, name and time left. Its processes end and its files are those of the snapshot; later snapshots stay, as a branch.")
+        : base("rollback", "Puts a sandbox back to a snapshot, in place: same id, name and time left. Its processes end and its files are those of the snapshot, its processes too when it was taken with memory; later snapshots stay, as a branch.")
     {
         Arguments.Add(_sandbox);
         Arguments.Add(_snapshot);
         Options.Add(_discard);
         Options.Add(_secret);
+        _memory.AddTo(this);
         Options.Add(_json);
     }
 
@@ -38,6 +40,7 @@ internal sealed class RollbackCommand : Verb
             Ref = call.Get(_sandbox)!,
             Snapshot = call.Get(_snapshot)!,
             DiscardLater = call.Get(_discard),
+            Memory = _memory.Of(call),
             Secrets = SecretFlags.Read(call.Get(_secret), call.Stdio.Input),
         };
         using var host = call.Connect();

@@ -13,6 +13,7 @@ internal sealed class SnapshotCommand : Verb
     private readonly Option<string> _message = Opt.Text("--message", "TEXT", "what there is to say of it", "-m");
     private readonly Option<string[]> _label = Opt.Many("--label", "K=V", "label", "-l");
     private readonly Option<bool> _hold = Opt.Flag("--hold", "keep it until it is let go, also when the sandbox is removed");
+    private readonly Option<bool> _memory = Opt.Flag("--memory", "its processes and memory too, to go on from (gvisor)");
     private readonly Option<bool> _json = Opt.Json();
 
     public SnapshotCommand()
@@ -23,13 +24,14 @@ internal sealed class SnapshotCommand : Verb
         Options.Add(_message);
         Options.Add(_label);
         Options.Add(_hold);
+        Options.Add(_memory);
         Options.Add(_json);
     }
 
     public static Verb Make() => new SnapshotCommand
     {
         Usage = "[flags] SANDBOX [NAME]",
-        Examples = [("viv snapshot quiet-fox before-upgrade", "a point to come back to"), ("viv snapshot --hold quiet-fox golden", "one to fork from, whatever becomes of the sandbox")],
+        Examples = [("viv snapshot quiet-fox before-upgrade", "a point to come back to"), ("viv snapshot --hold quiet-fox golden", "one to fork from, whatever becomes of the sandbox"), ("viv snapshot --memory quiet-fox warm", "with all that runs in it")],
     };
 
     public override int Run(Invocation call)
@@ -41,6 +43,7 @@ internal sealed class SnapshotCommand : Verb
             Message = call.Get(_message),
             Labels = Values.Pairs(call.Get(_label), "--label"),
             Hold = call.Get(_hold),
+            Memory = call.Get(_memory),
         };
         using var host = call.Connect();
         var taken = host.Call(HostMethod.SnapshotCreate, parameters, HostJson.Default.SnapshotParams, HostJson.Default.SnapshotInfo);

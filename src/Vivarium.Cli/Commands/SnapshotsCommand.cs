@@ -140,6 +140,7 @@ internal sealed class SnapshotsCommand : Verb
         fields.Add("taken", Humanize.Time(snapshot.CreatedUnixMs, call.Clock));
         fields.Add("pause", snapshot.PausedUs is { } pause ? $"{Humanize.Number(pause / 1000.0)} ms" : null);
         fields.Add("new data", snapshot.BytesUnique is { } bytes ? Humanize.Bytes(bytes) : null);
+        fields.Add("memory", snapshot.MemoryBytes is { } memory ? Humanize.Bytes(memory) : null);
         fields.Add("held", snapshot.Held ? "yes" : null);
         fields.Add("changes", SnapshotTree.Changes(snapshot));
         foreach (var path in snapshot.Changes?.First ?? [])

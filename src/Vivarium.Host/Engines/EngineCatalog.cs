@@ -55,6 +55,13 @@ internal sealed partial class EngineCatalog(
     }
 
     /// <inheritdoc/>
+    public async Task<EngineChoice?> FindSaverAsync(string engine, string version, CancellationToken cancellationToken)
+    {
+        var engines = await ProbeAsync(cancellationToken).ConfigureAwait(false);
+        return engines.FirstOrDefault(e => e.Info.Works && e.Info.MemorySnapshots && e.Info.Engine == engine && e.Info.Version == version) is { } same ? Choice(same) : null;
+    }
+
+    /// <inheritdoc/>
     public void Warm() => _ = ProbeAsync(CancellationToken.None);
 
     /// <inheritdoc/>
@@ -71,7 +78,7 @@ internal sealed partial class EngineCatalog(
     }
 
     private static EngineChoice Choice(ProbedEngine e) =>
-        new(e.Info.Runtime, e.Info.Engine, e.Info.Path ?? string.Empty, e.Options, Isolated: true, e.UserNamespaces, e.UserNamespaceRefusal);
+        new(e.Info.Runtime, e.Info.Engine, e.Info.Path ?? string.Empty, e.Options, Isolated: true, e.UserNamespaces, e.UserNamespaceRefusal, e.Info.Version);
 
     private static VivariumException Unusable(IReadOnlyList<ProbedEngine> engines, string runtime)
     {

@@ -12,6 +12,9 @@ internal interface IEngineCatalog
     /// <summary>The engine a stored sandbox was made with.</summary>
     Task<EngineChoice> GetAsync(string runtime, string engine, CancellationToken cancellationToken);
 
+    /// <summary>The very version that saved a sandbox's memory: no other one reads it. Null when it is not here any more.</summary>
+    Task<EngineChoice?> FindSaverAsync(string engine, string version, CancellationToken cancellationToken);
+
     /// <summary>Starts looking, when nobody has asked yet: the first create should not wait for it.</summary>
     void Warm();
 
@@ -27,4 +30,5 @@ internal sealed record EngineChoice(
     IReadOnlyDictionary<string, string>? Options,
     bool Isolated,
     bool UserNamespaces,
-    string? UserNamespaceRefusal = null);
+    string? UserNamespaceRefusal = null,
+    string? Version = null);

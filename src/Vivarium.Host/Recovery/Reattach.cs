@@ -21,6 +21,8 @@ namespace Vivarium.Host.Recovery;
 ///   failed
 ///   rolling back completed either way: the sandbox comes back as it was to be
 ///   paused       attached                                       paused on disk when the machine was restarted, else as below
+///   on disk,     see SaveSandbox
+///   with memory
 ///   others       attached: running or paused as it says        stopped or failed, as its last word says
 /// </code>
 /// (1) unless secrets were still to be handed in; those are gone with the old daemon.
@@ -62,6 +64,14 @@ internal sealed partial class Reattach(HostServices host, SandboxWorkflows workf
             else if (record.Rollback is not null)
             {
                 await workflows.RollBack.CompleteAsync(sandbox, cancellationToken).ConfigureAwait(false);
+            }
+            else if (record is { State: SandboxState.Paused, OnDisk: true, Memory: not null })
+            {
+                if (await workflows.Save.SettleAsync(sandbox, cancellationToken).ConfigureAwait(false))
+                {
+                    await AttachAsync(sandbox, files, cancellationToken).ConfigureAwait(false);
+                    await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
+                }
             }
             else if (SandboxStates.HasEnded(record.State) || (record.OnDisk && record.State == SandboxState.Paused))
             {

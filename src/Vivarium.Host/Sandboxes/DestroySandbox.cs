@@ -71,6 +71,11 @@ internal sealed partial class DestroySandbox(HostServices host)
     {
         var store = new SnapshotStore(host);
         await store.ForgetAsync(record.Id).ConfigureAwait(false);
+        if (record.Memory is { } memory)
+        {
+            await store.ReleaseAsync(memory.Key).ConfigureAwait(false);
+        }
+
         if (record.Lineage is { OriginIsSnapshot: true, OriginVolume: { } origin })
         {
             await store.ReleaseAsync(origin).ConfigureAwait(false);

@@ -44,10 +44,13 @@ internal sealed partial class EndSandbox(HostServices host)
             Message = exit.Message,
             EndedUnixMs = host.Now,
             OnDisk = false,
+            Memory = null,
             BootId = null,
         };
+        var memory = sandbox.Record.Memory;
         sandbox.Publish(next);
         host.Table.UpdateLazily(next);
+        _ = new Snapshots.MemoryImages(host).ReleaseAsync(memory);
         host.Events.Publish(stopped ? "sandbox.stopped" : "sandbox.failed", next, exit.Reason, exit.Message);
         SandboxTimers.Arm(host, sandbox);
     }

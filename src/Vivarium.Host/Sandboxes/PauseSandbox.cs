@@ -4,10 +4,10 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Host.Sandboxes;
 
 /// <summary>
-/// Freezes a sandbox's processes in memory and thaws them; or, to disk, ends them and keeps the files, from which a resume starts anew. Either way nothing written before is
-/// lost when the machine goes.
+/// Freezes a sandbox's processes in memory and thaws them; or, to disk, gives the memory back: with an engine that can, processes and memory are saved and brought back by a resume, with others
+/// the processes end and a resume starts anew from the files. Either way nothing written before is lost when the machine goes.
 /// </summary>
-internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
+internal sealed class PauseSandbox(HostServices host, StopSandbox stop, SaveSandbox save)
 {
     /// <summary>Pauses; back to running when that fails.</summary>
     public Task<SandboxRecord> PauseAsync(Sandbox sandbox, bool disk = false, string? reason = null, string? message = null) => sandbox.PerformAsync(GateRules.Pause, async token =>
@@ -15,7 +15,12 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
         var before = sandbox.Record;
         var link = sandbox.RequireLink("pausing");
         sandbox.Publish(before with { State = SandboxState.Pausing });
-        if (disk)
+        Snapshots.MemoryImage? memory = null;
+        if (disk && Snapshots.MemoryImages.CanSave(link))
+        {
+            memory = await save.ToDiskAsync(sandbox, before with { State = SandboxState.Paused, OnDisk = true, Reason = reason, Message = message }, before, token).ConfigureAwait(false);
+        }
+        else if (disk)
         {
             // The intent first: a daemon that dies while the processes end finds a sandbox that is paused, not one that failed.
             await host.Table.UpdateAsync(before with { State = SandboxState.Paused, OnDisk = true, Reason = reason, Message = message }).ConfigureAwait(false);
@@ -49,13 +54,14 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
         {
             State = SandboxState.Paused,
             OnDisk = disk,
+            Memory = memory,
             BootId = disk ? null : before.BootId,
             Reason = reason,
             Message = message,
             ExpiresUnixMs = reason is null ? before.ExpiresUnixMs : null,
         };
-        sandbox.Publish(paused);
         await host.Table.UpdateAsync(paused).ConfigureAwait(false);
+        sandbox.Publish(paused);
         SandboxTimers.Arm(host, sandbox);
         host.Events.Publish("sandbox.paused", paused, reason, message);
         if (!disk)
@@ -66,14 +72,18 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
         return paused;
     });
 
-    /// <summary>Thaws, or starts anew from the files; back to paused when that fails.</summary>
+    /// <summary>Thaws, brings processes and memory back, or starts anew from the files; back to paused when that fails.</summary>
     public Task<SandboxRecord> ResumeAsync(Sandbox sandbox) => sandbox.PerformAsync(GateRules.Resume, async token =>
     {
         var before = sandbox.Record;
         sandbox.Publish(before with { State = SandboxState.Resuming });
         try
         {
-            if (before.OnDisk)
+            if (before is { OnDisk: true, Memory: not null } && await save.FromDiskAsync(sandbox, token).ConfigureAwait(false))
+            {
+                // As it was.
+            }
+            else if (before.OnDisk)
             {
                 await stop.FromDiskAsync(sandbox, token).ConfigureAwait(false);
             }
@@ -84,7 +94,7 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
         }
         catch
         {
-            sandbox.Publish(before);
+            sandbox.Publish(before with { Memory = sandbox.Record.Memory });
             throw;
         }
 
@@ -92,6 +102,7 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
         {
             State = SandboxState.Running,
             OnDisk = false,
+            Memory = null,
             Reason = null,
             Message = null,
             ExpiresUnixMs = before.ExpiresUnixMs ?? (before.TimeoutMs is { } life ? host.Now + life : null),
@@ -99,6 +110,7 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop)
         sandbox.Publish(running);
         await host.Table.UpdateAsync(running).ConfigureAwait(false);
         SandboxTimers.Arm(host, sandbox);
+        _ = new Snapshots.MemoryImages(host).ReleaseAsync(before.Memory);
         host.Events.Publish("sandbox.running", running, "resumed");
         return running;
     });

@@ -108,6 +108,9 @@ public sealed record SandboxRecord
     /// <summary>Paused without a process: only its files are kept.</summary>
     public bool OnDisk { get; init; }
 
+    /// <summary>Paused to disk with processes and memory, which a resume brings back.</summary>
+    public MemoryImage? Memory { get; init; }
+
     /// <summary>What the caller sees of a record in a log.</summary>
     public override string ToString() => $"{Name} ({Id}, {State})";
 }

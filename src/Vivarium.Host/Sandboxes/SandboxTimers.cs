@@ -150,7 +150,19 @@ internal static partial class SandboxTimers
             return;
         }
 
-        await new PauseSandbox(host, new StopSandbox(host, new StartSandbox(host), new EndSandbox(host))).PauseAsync(sandbox, reason: reason, message: message).ConfigureAwait(false);
+        var start = new StartSandbox(host);
+        var end = new EndSandbox(host);
+        var pause = new PauseSandbox(host, new StopSandbox(host, start, end), new SaveSandbox(host, start, end));
+        var disk = Snapshots.MemoryImages.CanSave(sandbox.Link);
+        try
+        {
+            // Nobody waits for it: where nothing is lost by it, its memory is given back too.
+            await pause.PauseAsync(sandbox, disk, reason, message).ConfigureAwait(false);
+        }
+        catch (VivariumException e) when (disk && sandbox.Record.State == SandboxState.Running && e.Reason is "memory_not_saved" or "pool_full" or "memory_engine_missing")
+        {
+            await pause.PauseAsync(sandbox, disk: false, reason, message).ConfigureAwait(false);
+        }
     }
 
     [LoggerMessage(EventId = 1501, Level = LogLevel.Warning, Message = "asking sandbox {Sandbox} for its last activity failed")]

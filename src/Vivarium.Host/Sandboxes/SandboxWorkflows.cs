@@ -20,7 +20,8 @@ internal sealed class SandboxWorkflows
         Create = new CreateSandbox(host, this);
         Stop = new StopSandbox(host, Start, End);
         Ports = new SandboxPublishing(host);
-        Pause = new PauseSandbox(host, Stop);
+        Save = new SaveSandbox(host, Start, End);
+        Pause = new PauseSandbox(host, Stop, Save);
         var store = new SnapshotStore(host);
         Snapshot = new TakeSnapshot(host, store);
         Snapshots = new KeepSnapshots(host, store);
@@ -41,6 +42,8 @@ internal sealed class SandboxWorkflows
     public CreateSandbox Create { get; }
 
     public StopSandbox Stop { get; }
+
+    public SaveSandbox Save { get; }
 
     public PauseSandbox Pause { get; }
 

@@ -18,6 +18,9 @@ internal sealed class StartSandbox(HostServices host)
     /// <summary>How long a supervisor may take from its first word to <c>running</c>.</summary>
     public static readonly TimeSpan BootTime = TimeSpan.FromSeconds(60);
 
+    /// <summary>The same when processes and memory are brought back.</summary>
+    public static readonly TimeSpan RestoreTime = TimeSpan.FromMinutes(10);
+
     private readonly IdRanges ids = new(host.Config, host.Loggers.CreateLogger<IdRanges>());
 
     /// <summary>
@@ -26,7 +29,7 @@ internal sealed class StartSandbox(HostServices host)
     /// </summary>
     public async Task RunAsync(
         Sandbox sandbox, EngineChoice engine, IReadOnlyList<InjectSecretPayload>? secrets, Operation? progress, CancellationToken cancellationToken, string? newMachineId = null,
-        StartingSupervisor? prepared = null)
+        string? restoreFrom = null, StartingSupervisor? prepared = null)
     {
         var record = sandbox.Record;
         Directory.CreateDirectory(host.Paths.SandboxLogs(record.Id));
@@ -38,10 +41,10 @@ internal sealed class StartSandbox(HostServices host)
             var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
             await host.Networks.OpenAsync(record, cancellationToken).ConfigureAwait(false);
             var root = volumes.PathOf(VolumeKind.Sandbox, record.Id.Value);
-            var specification = Specification(record, engine, root) with { IdRange = ids.For(record, engine, root), NewMachineId = newMachineId };
+            var specification = Specification(record, engine, root) with { IdRange = ids.For(record, engine, root), NewMachineId = newMachineId, RestorePath = restoreFrom };
             link = await host.Launcher.LaunchAsync(record.Id, specification, starting, cancellationToken).ConfigureAwait(false);
-            progress?.Report("boot", null, $"booting with {engine.Engine}");
-            var status = await link.WaitAsync(static s => s.Phase is SupervisorPhase.Running or SupervisorPhase.Failed or SupervisorPhase.Stopped, BootTime, cancellationToken).ConfigureAwait(false);
+            progress?.Report("boot", null, restoreFrom is null ? $"booting with {engine.Engine}" : $"bringing its processes back with {engine.Engine}");
+            var status = await link.WaitAsync(static s => s.Phase is SupervisorPhase.Running or SupervisorPhase.Failed or SupervisorPhase.Stopped, restoreFrom is null ? BootTime : RestoreTime, cancellationToken).ConfigureAwait(false);
             if (status.Phase != SupervisorPhase.Running)
             {
                 throw new VivariumException(
@@ -68,6 +71,7 @@ internal sealed class StartSandbox(HostServices host)
                 StartedUnixMs = host.Now,
                 EndedUnixMs = null,
                 OnDisk = false,
+                Memory = null,
                 Rollback = null,
                 BootId = status.BootId,
             });
@@ -103,6 +107,7 @@ internal sealed class StartSandbox(HostServices host)
         Runtime = engine.Runtime,
         Engine = engine.Engine,
         EnginePath = engine.Path,
+        EngineVersion = engine.Version,
         EngineOptions = engine.Options,
         GuestAgentPath = host.Launcher.GuestAgent,
         RootPath = root,

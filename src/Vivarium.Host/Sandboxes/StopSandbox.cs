@@ -60,7 +60,6 @@ internal sealed class StopSandbox(HostServices host, StartSandbox start, EndSand
     {
         if (sandbox.Record is { State: SandboxState.Paused, OnDisk: true })
         {
-            sandbox.Publish(sandbox.Record with { OnDisk = false });
             end.Record(sandbox, new ExitRecord { Phase = SupervisorPhase.Stopped, Reason = how.Force ? "forced" : "requested", UnixMs = host.Now });
             return;
         }

@@ -62,7 +62,7 @@ internal sealed class CompareSnapshots(HostServices host, SnapshotStore store, T
             // The tree is read from the copy after the gate is free again: only the copying holds the sandbox.
             await sandbox.PerformAsync(GateRules.Snapshot, async token =>
             {
-                await take.CopyAsync(volumes, sandbox, key, token).ConfigureAwait(false);
+                await take.CopyAsync(volumes, sandbox, key, null, token).ConfigureAwait(false);
                 return true;
             }).ConfigureAwait(false);
             return (await SnapshotStore.CompareAsync(volumes, start, points.Now(sandbox.Record, key), keep, cancellationToken).ConfigureAwait(false)).Changes;

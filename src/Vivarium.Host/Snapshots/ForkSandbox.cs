@@ -17,6 +17,9 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
 {
     private const int Most = 100;
     private const int AtOnce = 8;
+    private const string FilesOnly = "With --no-memory the forks begin with its files alone.";
+
+    private readonly MemoryImages memories = new(host);
 
     /// <summary>Checks the request and starts the work.</summary>
     public Operation<IReadOnlyList<SandboxRecord>> Begin(ForkParams p, CreateParams sample)
@@ -44,9 +47,15 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
         var what = $"forking {(source is null ? $"sandbox {like.Name}" : $"snapshot {source.Name} of sandbox {like.Name}")}";
         var volumes = await store.RequireAsync(what, cancellationToken).ConfigureAwait(false);
         await store.RequireRoomAsync(volumes, what, cancellationToken).ConfigureAwait(false);
-        var engine = await host.Engines.GetAsync(like.Runtime, like.Engine, cancellationToken).ConfigureAwait(false);
+        if (p.Memory == true && source is { Memory: null })
+        {
+            throw new VivariumException(ErrorCode.FailedPrecondition, $"{what} with memory: it has none", "Leave --memory out.", "no_memory");
+        }
+
+        var memory = p.Memory == false ? null : source is not null ? source.Memory : p.Memory == true ? await memories.PlanAsync(owner!, what, cancellationToken).ConfigureAwait(false) : null;
         var origin = source?.Volume ?? SnapshotId.New().Value;
         using var pin = host.Snapshots.Pin(origin);
+        using var memoryPin = memory is null ? null : host.Snapshots.Pin(memory.Key);
         try
         {
             if (owner is not null)
@@ -54,7 +63,7 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
                 operation.Report("snapshot", null, $"one instant of {like.Name}");
                 await owner.PerformAsync(GateRules.Fork, async token =>
                 {
-                    await take.CopyAsync(volumes, owner, origin, token).ConfigureAwait(false);
+                    (_, memory) = await take.CopyAsync(volumes, owner, origin, memory, token).ConfigureAwait(false);
                     return true;
                 }).ConfigureAwait(false);
             }
@@ -63,12 +72,18 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
                 throw new VivariumException(ErrorCode.NotFound, $"{what}: its data is no longer there", "'viv snapshots' lists those there are.", "volume_not_found");
             }
 
-            return await MakeAllAsync(p, count, defaults, like, origin, engine, operation, cancellationToken).ConfigureAwait(false);
+            var engine = memory is null
+                ? await host.Engines.GetAsync(like.Runtime, like.Engine, cancellationToken).ConfigureAwait(false)
+                : await memories.EngineAsync(volumes, memory, what, FilesOnly, cancellationToken).ConfigureAwait(false);
+            var from = new ForkOrigin(origin, memory is null ? null : MemoryImages.PathOf(volumes, memory), engine);
+            return await MakeAllAsync(p, count, defaults, like, from, operation, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
             pin.Dispose();
+            memoryPin?.Dispose();
             _ = store.ReleaseAsync(origin);
+            _ = memories.ReleaseAsync(memory);
         }
     }
 
@@ -95,7 +110,7 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
     }
 
     private async Task<IReadOnlyList<SandboxRecord>> MakeAllAsync(
-        ForkParams p, int count, SandboxRecord defaults, SandboxRecord like, string origin, EngineChoice engine, Operation operation, CancellationToken cancellationToken)
+        ForkParams p, int count, SandboxRecord defaults, SandboxRecord like, ForkOrigin from, Operation operation, CancellationToken cancellationToken)
     {
         var made = new List<Sandbox>();
         using var entrance = new SemaphoreSlim(AtOnce);
@@ -105,7 +120,7 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
             for (var i = 0; i < count; i++)
             {
                 var name = p.Name is null ? null : count == 1 ? p.Name : $"{p.Name}-{i + 1}";
-                made.Add(host.Catalog.Add(name, null, host.Config.Limits.MaxSandboxes, (chosen, slot) => workflows.Make(Like(like, defaults, p, chosen, slot, origin))));
+                made.Add(host.Catalog.Add(name, null, host.Config.Limits.MaxSandboxes, (chosen, slot) => workflows.Make(Like(like, defaults, p, chosen, slot, from.Volume))));
             }
 
             if (count == 1)
@@ -119,7 +134,7 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
                 try
                 {
                     await using var cancel = cancellationToken.Register(() => _ = fork.DestroyAsync(DestroyMode.Now)).ConfigureAwait(false);
-                    await fork.PerformAsync(GateRules.Create, token => MakeAsync(fork, origin, engine, p.Secrets, token)).ConfigureAwait(false);
+                    await fork.PerformAsync(GateRules.Create, token => MakeAsync(fork, from, p.Secrets, token)).ConfigureAwait(false);
                     operation.Report("fork", Interlocked.Increment(ref ready) / (double)count, $"{fork.Record.Name} runs");
                 }
                 finally
@@ -136,17 +151,17 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
         }
     }
 
-    private async Task<SandboxRecord> MakeAsync(Sandbox fork, string origin, EngineChoice engine, IReadOnlyList<InjectSecretPayload>? secrets, CancellationToken cancellationToken)
+    private async Task<SandboxRecord> MakeAsync(Sandbox fork, ForkOrigin from, IReadOnlyList<InjectSecretPayload>? secrets, CancellationToken cancellationToken)
     {
         try
         {
             var record = fork.Record;
             var intent = host.Table.InsertAsync(record);
-            var clone = CloneAsync(record, origin, cancellationToken);
+            var clone = CloneAsync(record, from.Volume, cancellationToken);
             await Task.WhenAll(intent, clone).ConfigureAwait(false);
             fork.Publish(record with { Lineage = record.Lineage! with { OriginGeneration = await clone.ConfigureAwait(false) } });
             host.Events.Publish("sandbox.created", record, "forked");
-            await workflows.Start.RunAsync(fork, engine, secrets, null, cancellationToken, newMachineId: Guid.NewGuid().ToString("N")).ConfigureAwait(false);
+            await workflows.Start.RunAsync(fork, from.Engine, secrets, null, cancellationToken, Guid.NewGuid().ToString("N"), from.Memory).ConfigureAwait(false);
             fork.Publish(fork.Record with { AwaitsSecrets = false });
             await host.Table.UpdateAsync(fork.Record).ConfigureAwait(false);
             SandboxTimers.Arm(host, fork);
@@ -211,7 +226,11 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
             BootId = null,
             Rollback = null,
             OnDisk = false,
+            Memory = null,
             Lineage = new Lineage { OriginVolume = origin, OriginIsSnapshot = true, ForkedFrom = like.Id },
         });
     }
+
+    /// <summary>What all forks of a batch begin with.</summary>
+    private sealed record ForkOrigin(string Volume, string? Memory, EngineChoice Engine);
 }

@@ -35,4 +35,8 @@ public sealed record Lineage
 /// <param name="Then">State to be in afterwards: running, paused or stopped.</param>
 /// <param name="OnDisk">Paused, without a process.</param>
 /// <param name="Exchanged">The volume is the new one: only the processes are missing.</param>
-public sealed record RollbackIntent(SnapshotId Target, string Then, bool OnDisk, bool Exchanged = false);
+public sealed record RollbackIntent(SnapshotId Target, string Then, bool OnDisk, bool Exchanged = false)
+{
+    /// <summary>Processes and memory of the target come back too.</summary>
+    public bool WithMemory { get; init; }
+}

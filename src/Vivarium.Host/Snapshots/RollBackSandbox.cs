@@ -21,6 +21,9 @@ namespace Vivarium.Host.Snapshots;
 internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore store, StartSandbox start, EndSandbox end)
 {
     private readonly ILogger logger = host.Loggers.CreateLogger<RollBackSandbox>();
+    private readonly MemoryImages memories = new(host);
+
+    private const string FilesOnly = "With --no-memory its files alone are brought back.";
 
     /// <summary>Rolls back.</summary>
     public Task<SandboxRecord> RunAsync(Sandbox sandbox, RollbackParams p) => sandbox.PerformAsync(GateRules.Rollback, async token =>
@@ -35,7 +38,24 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
             throw new VivariumException(ErrorCode.NotFound, $"{what}: the data of {target.Name} is no longer there; nothing has been changed", "'viv snapshots' lists those there are.", "volume_not_found");
         }
 
-        var intent = new RollbackIntent(target.Id, before.State == SandboxState.Failed ? SandboxState.Stopped : before.State, before.OnDisk);
+        var then = before.State == SandboxState.Failed ? SandboxState.Stopped : before.State;
+        if (p.Memory == true && (target.Memory is null || then == SandboxState.Stopped))
+        {
+            throw new VivariumException(
+                ErrorCode.FailedPrecondition,
+                $"{what} with memory: {(target.Memory is null ? $"{target.Name} has none" : "it is stopped, and stays so")}; nothing has been changed",
+                "Leave --memory out.",
+                "no_memory");
+        }
+
+        var memory = p.Memory == false || then == SandboxState.Stopped ? null : target.Memory;
+        using var memoryPin = memory is null ? null : host.Snapshots.Pin(memory.Key);
+        if (memory is not null)
+        {
+            await memories.EngineAsync(volumes, memory, what, FilesOnly, token).ConfigureAwait(false);
+        }
+
+        var intent = new RollbackIntent(target.Id, then, before.OnDisk) { WithMemory = memory is not null };
         sandbox.Publish(before with { State = SandboxState.RollingBack, Reason = null, Message = null, Rollback = intent });
         await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
         try
@@ -48,10 +68,11 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         {
             LogFailed(e, before.Id.Value);
             sandbox.Publish(sandbox.Record with { State = SandboxState.Starting, Rollback = null });
-            await SettleAsync(sandbox, intent, null, token).ConfigureAwait(false);
+            await SettleAsync(sandbox, intent with { WithMemory = false }, null, token).ConfigureAwait(false);
             throw;
         }
 
+        await memories.ReleaseAsync(before.Memory).ConfigureAwait(false);
         host.Events.Publish("sandbox.rolled_back", sandbox.Record, target.Name);
         await SettleAsync(sandbox, intent, p.Secrets, token).ConfigureAwait(false);
         return sandbox.Record;
@@ -66,6 +87,9 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         await EndProcessesAsync(sandbox, cancellationToken).ConfigureAwait(false);
         if (intent.Exchanged)
         {
+            // What was brought back may have run on the new volume already, and then the memory does not fit it any more.
+            var generation = await volumes.GenerationAsync(VolumeKind.Sandbox, sandbox.Record.Id.Value, flush: true, cancellationToken).ConfigureAwait(false);
+            intent = intent with { WithMemory = intent.WithMemory && generation != 0 && generation == sandbox.Record.Lineage?.CleanGeneration };
             LogCompleted(sandbox.Record.Id.Value, target?.Name ?? intent.Target.Value);
         }
         else if (target is not null && volumes.Exists(VolumeKind.Snapshot, target.Volume))
@@ -76,6 +100,7 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         else
         {
             // Not taken away by us while a rollback needed it; the data is the old, whole one.
+            intent = intent with { WithMemory = false };
             sandbox.Publish(sandbox.Record with { State = SandboxState.Starting, Rollback = null });
         }
 
@@ -105,6 +130,7 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         {
             State = SandboxState.Starting,
             Rollback = record.Rollback! with { Exchanged = true },
+            Memory = null,
             Lineage = (record.Lineage ?? new Lineage()) with { Head = target.Id, CleanGeneration = generation, RolledBackUnixMs = host.Now },
         };
         IReadOnlyList<SnapshotRecord> doomed = discardLater ? Later(target) : [];
@@ -115,9 +141,10 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
     private async Task SettleAsync(Sandbox sandbox, RollbackIntent intent, IReadOnlyList<InjectSecretPayload>? secrets, CancellationToken cancellationToken)
     {
         var record = sandbox.Record;
+        var memory = intent.WithMemory ? host.Snapshots.Find(intent.Target)?.Memory : null;
         if (intent.Then == SandboxState.Stopped || intent.OnDisk)
         {
-            sandbox.Publish(record with { State = intent.Then, OnDisk = intent.OnDisk, BootId = null, Rollback = null });
+            sandbox.Publish(record with { State = intent.Then, OnDisk = intent.OnDisk, BootId = null, Rollback = null, Memory = memory ?? record.Memory });
             await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
             SandboxTimers.Arm(host, sandbox);
             return;
@@ -125,8 +152,7 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
 
         try
         {
-            var engine = await host.Engines.GetAsync(record.Runtime, record.Engine, cancellationToken).ConfigureAwait(false);
-            await start.RunAsync(sandbox, engine, secrets, progress: null, cancellationToken).ConfigureAwait(false);
+            await StartAsync(sandbox, memory, secrets, cancellationToken).ConfigureAwait(false);
             if (intent.Then == SandboxState.Paused)
             {
                 await sandbox.RequireLink("pausing").PauseAsync(cancellationToken).ConfigureAwait(false);
@@ -142,6 +168,22 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         host.Table.UpdateLazily(sandbox.Record);
         SandboxTimers.Arm(host, sandbox);
         host.Events.Publish(intent.Then == SandboxState.Paused ? "sandbox.paused" : "sandbox.running", sandbox.Record, "rolled_back");
+    }
+
+    private async Task StartAsync(Sandbox sandbox, MemoryImage? memory, IReadOnlyList<InjectSecretPayload>? secrets, CancellationToken cancellationToken)
+    {
+        var record = sandbox.Record;
+        if (memory is null)
+        {
+            var any = await host.Engines.GetAsync(record.Runtime, record.Engine, cancellationToken).ConfigureAwait(false);
+            await start.RunAsync(sandbox, any, secrets, progress: null, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        using var pin = host.Snapshots.Pin(memory.Key);
+        var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
+        var engine = await memories.EngineAsync(volumes, memory, $"rolling back sandbox {record.Name}", FilesOnly, cancellationToken).ConfigureAwait(false);
+        await start.RunAsync(sandbox, engine, secrets, progress: null, cancellationToken, restoreFrom: MemoryImages.PathOf(volumes, memory)).ConfigureAwait(false);
     }
 
     /// <summary>What comes from a snapshot, held ones aside.</summary>

@@ -138,13 +138,13 @@ internal sealed class SnapshotCatalog(SandboxCatalog sandboxes)
     {
         lock (gate)
         {
-            if (unreadable.Contains(volume) || pins.ContainsKey(volume) || byId.Values.Any(s => s.Volume == volume))
+            if (unreadable.Contains(volume) || pins.ContainsKey(volume) || byId.Values.Any(s => s.Volume == volume || s.Memory?.Key == volume))
             {
                 return true;
             }
         }
 
-        return sandboxes.All().Any(s => s.Record.Lineage is { OriginIsSnapshot: true } l && l.OriginVolume == volume);
+        return sandboxes.All().Any(s => s.Record.Lineage is { OriginIsSnapshot: true } l && l.OriginVolume == volume || s.Record.Memory?.Key == volume);
     }
 
     private static SnapshotRecord? Single(IReadOnlyList<SnapshotRecord> among, string prefix)

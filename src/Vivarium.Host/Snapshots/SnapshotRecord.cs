@@ -35,7 +35,8 @@ public sealed record SnapshotRecord
 
     public long? BytesUnique { get; init; }
 
-    public bool HasMemory { get; init; }
+    /// <summary>Processes and memory of the same instant; absent when only files were kept.</summary>
+    public MemoryImage? Memory { get; init; }
 
     public bool Held { get; init; }
 

@@ -58,6 +58,10 @@ internal sealed partial class SnapshotStore(HostServices host)
         foreach (var record in remove)
         {
             _ = ReleaseAsync(record.Volume);
+            if (record.Memory is { } memory)
+            {
+                _ = ReleaseAsync(memory.Key);
+            }
         }
     }
 

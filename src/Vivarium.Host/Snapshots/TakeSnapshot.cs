@@ -15,6 +15,7 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
     private const long HoldMs = 30_000;
 
     private readonly ILogger logger = host.Loggers.CreateLogger<TakeSnapshot>();
+    private readonly MemoryImages memories = new(host);
     private readonly SnapshotPoints points = new(host.Snapshots);
 
     /// <summary>Takes a named snapshot.</summary>
@@ -37,7 +38,7 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
             }
 
             var name = p.Name ?? NameGenerator.Next(n => taken.Any(s => s.Name == n));
-            return TakeAsync(sandbox, new Wanted(SnapshotKind.Named, name) { Message = p.Message, Labels = p.Labels, Held = p.Hold }, token);
+            return TakeAsync(sandbox, new Wanted(SnapshotKind.Named, name) { Message = p.Message, Labels = p.Labels, Held = p.Hold, Memory = p.Memory }, token);
         });
     }
 
@@ -53,11 +54,34 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         }));
     }
 
-    /// <summary>Makes a copy of the volume as it is at one instant, and says how long the sandbox stood still for it. The caller has pinned the key.</summary>
-    public async Task<long?> CopyAsync(IVolumeStore volumes, Sandbox sandbox, string key, CancellationToken cancellationToken)
+    /// <summary>
+    /// Makes a copy of the volume as it is at one instant, with processes and memory of the same instant when an image is given, and says how long the sandbox stood still for it. The
+    /// caller has pinned the keys.
+    /// </summary>
+    public async Task<(long? PausedUs, MemoryImage? Memory)> CopyAsync(IVolumeStore volumes, Sandbox sandbox, string key, MemoryImage? memory, CancellationToken cancellationToken)
+    {
+        if (memory is null)
+        {
+            return (await CopyFilesAsync(volumes, sandbox, key, null, cancellationToken).ConfigureAwait(false), null);
+        }
+
+        var directory = await volumes.CreateAsync(VolumeKind.Snapshot, memory.Key, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var paused = await CopyFilesAsync(volumes, sandbox, key, directory, cancellationToken).ConfigureAwait(false);
+            return (paused, await MemoryImages.CommitAsync(volumes, memory).ConfigureAwait(false));
+        }
+        catch
+        {
+            await volumes.AbandonAsync(VolumeKind.Snapshot, memory.Key, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+    }
+
+    private async Task<long?> CopyFilesAsync(IVolumeStore volumes, Sandbox sandbox, string key, string? memoryDirectory, CancellationToken cancellationToken)
     {
         var record = sandbox.Record;
-        if (sandbox.Link is not { IsOver: false } link || record.State != SandboxState.Running)
+        if (sandbox.Link is not { IsOver: false } link || (record.State != SandboxState.Running && memoryDirectory is null))
         {
             await volumes.CloneAsync(VolumeKind.Sandbox, record.Id.Value, VolumeKind.Snapshot, key, cancellationToken).ConfigureAwait(false);
             return null;
@@ -72,7 +96,7 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         var thawed = default(ThawReply);
         try
         {
-            await link.FreezeAsync(new FreezeParams { HoldMs = HoldMs }, cancellationToken).ConfigureAwait(false);
+            await link.FreezeAsync(new FreezeParams { HoldMs = HoldMs, MemoryDirectory = memoryDirectory }, cancellationToken).ConfigureAwait(false);
 
             // Seen through once begun: the sandbox stands still, and a volume must not appear after its caller has given up.
             await volumes.CloneAsync(VolumeKind.Sandbox, record.Id.Value, VolumeKind.Snapshot, key, CancellationToken.None).ConfigureAwait(false);
@@ -80,6 +104,12 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         finally
         {
             thawed = await ThawAsync(sandbox, link).ConfigureAwait(false);
+        }
+
+        if (memoryDirectory is not null && thawed is not { Held: true })
+        {
+            throw new VivariumException(
+                ErrorCode.Unavailable, $"taking a snapshot of sandbox {record.Name}: it went on before its files were copied, so its memory and its files are not of one instant", "Try again.", "not_held");
         }
 
         return thawed is { Held: true } ? thawed.PausedUs : null;
@@ -94,15 +124,17 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         var lineage = before.Lineage ?? new Lineage();
         var head = host.Snapshots.Find(lineage.Head);
         var id = SnapshotId.New();
+        var image = wanted.Memory ? await memories.PlanAsync(sandbox, what, cancellationToken).ConfigureAwait(false) : null;
         if (wanted.Turn is not null && head is not null && await IsUnchangedAsync(volumes, before, cancellationToken).ConfigureAwait(false))
         {
             return await RecordAsync(sandbox, wanted, Shared(id, wanted, head, before, null), lineage with { Head = id }).ConfigureAwait(false);
         }
 
         using var pin = host.Snapshots.Pin(id.Value);
+        using var memoryPin = image is null ? null : host.Snapshots.Pin(image.Key);
         try
         {
-            var paused = await CopyAsync(volumes, sandbox, id.Value, cancellationToken).ConfigureAwait(false);
+            (var paused, image) = await CopyAsync(volumes, sandbox, id.Value, image, cancellationToken).ConfigureAwait(false);
             var generation = await volumes.GenerationAsync(VolumeKind.Snapshot, id.Value, flush: false, cancellationToken).ConfigureAwait(false);
             ChangeList? changes = null;
             long? written = null;
@@ -133,6 +165,7 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
                 Volume = id.Value,
                 Generation = generation,
                 BytesUnique = written,
+                Memory = image,
                 Held = wanted.Held,
                 Changes = changes?.Summary(),
                 PausedUs = paused,
@@ -144,7 +177,9 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         catch
         {
             pin.Dispose();
+            memoryPin?.Dispose();
             await store.ReleaseAsync(id.Value).ConfigureAwait(false);
+            await memories.ReleaseAsync(image).ConfigureAwait(false);
             throw;
         }
     }
@@ -183,7 +218,6 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         Volume = head.Volume,
         Generation = head.Generation,
         BytesUnique = 0,
-        HasMemory = false,
         Held = wanted.Held,
         Changes = new ChangeSummary { Added = 0, Changed = 0, Removed = 0 },
         PausedUs = paused,
@@ -215,7 +249,7 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
     private long NextSequence(SandboxId sandbox) => host.Snapshots.Of(sandbox) is { Count: > 0 } own ? own[^1].Sequence + 1 : 1;
 
     /// <summary>What a record remembers of its sandbox: all but what is of the moment.</summary>
-    private static SandboxRecord Kept(SandboxRecord record) => record with { Reason = null, Message = null, Rollback = null, BootId = null };
+    private static SandboxRecord Kept(SandboxRecord record) => record with { Reason = null, Message = null, Rollback = null, BootId = null, Memory = null };
 
     private static string Sentence(SnapshotRecord record) => record.Changes is { } c
         ? $"{c.Added} added, {c.Changed} changed, {c.Removed} removed"
@@ -232,6 +266,8 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
         public bool Held { get; init; }
+
+        public bool Memory { get; init; }
     }
 
     [LoggerMessage(EventId = 1811, Level = LogLevel.Warning, Message = "letting sandbox {SandboxId} go on after a snapshot failed; its supervisor does it when its time is over")]

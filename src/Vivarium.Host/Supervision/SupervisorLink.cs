@@ -17,6 +17,9 @@ internal sealed class SupervisorLink : IAsyncDisposable
     /// <summary>How long a supervisor may take to answer a control call that waits for nothing else.</summary>
     public static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long it may take to save a sandbox's memory.</summary>
+    private static readonly TimeSpan SaveTime = TimeSpan.FromMinutes(15);
+
     private readonly Lock gate = new();
     private readonly SupervisorClient client;
     private readonly TimeProvider time;
@@ -205,7 +208,11 @@ internal sealed class SupervisorLink : IAsyncDisposable
     public Task ResumeAsync(CancellationToken cancellationToken) => AskAsync(client.ResumeAsync, cancellationToken);
 
     /// <summary>Holds the processes still for a snapshot.</summary>
-    public Task FreezeAsync(FreezeParams how, CancellationToken cancellationToken) => AskAsync(token => client.FreezeAsync(how, token), cancellationToken);
+    public Task FreezeAsync(FreezeParams how, CancellationToken cancellationToken) =>
+        AskAsync(token => client.FreezeAsync(how, token), cancellationToken, how.MemoryDirectory is null ? AnswerTime : SaveTime);
+
+    /// <summary>Pauses to disk; returns when the sandbox has ended.</summary>
+    public Task CheckpointAsync(CheckpointParams where, CancellationToken cancellationToken) => AskAsync(token => client.CheckpointAsync(where, token), cancellationToken, SaveTime);
 
     /// <summary>Ends that.</summary>
     public Task<ThawReply> ThawAsync(CancellationToken cancellationToken) => AskAsync(client.ThawAsync, cancellationToken);
@@ -290,10 +297,10 @@ internal sealed class SupervisorLink : IAsyncDisposable
         }
     }
 
-    private async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    private async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken, TimeSpan? longest = null)
     {
         RequireCompatible();
-        using var deadline = new Deadline(time, AnswerTime, cancellationToken);
+        using var deadline = new Deadline(time, longest ?? AnswerTime, cancellationToken);
         try
         {
             return await call(deadline.Token).ConfigureAwait(false);
@@ -308,14 +315,15 @@ internal sealed class SupervisorLink : IAsyncDisposable
         }
     }
 
-    private async Task AskAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken) =>
+    private async Task AskAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken, TimeSpan? longest = null) =>
         await AskAsync(
             async token =>
             {
                 await call(token).ConfigureAwait(false);
                 return true;
             },
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken,
+            longest).ConfigureAwait(false);
 
     private async Task TellAsync(Func<CancellationToken, Task> call, TimeSpan more, CancellationToken cancellationToken)
     {

@@ -21,13 +21,12 @@ internal static class ControlMethods
             .Method(SupervisorMethod.Info, json.Empty, json.SupervisorInfo, (_, _, _) => new ValueTask<SupervisorInfo>(sandbox.Info))
             .Method(SupervisorMethod.Stop, json.StopParams, json.Empty, (stop, _, cancellation) => Acknowledge(sandbox.StopAsync(Deadline(stop), stop.Reason, cancellation)))
             .Method(SupervisorMethod.ForceStop, json.StopParams, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.ForceStopAsync(cancellation)))
-            .Method(SupervisorMethod.Pause, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.PauseAsync(cancellation)))
-            .Method(SupervisorMethod.Resume, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.ResumeAsync(cancellation)))
+            .Method(SupervisorMethod.Pause, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.Pausing.PauseAsync(cancellation)))
+            .Method(SupervisorMethod.Resume, json.Empty, json.Empty, (_, _, cancellation) => Acknowledge(sandbox.Pausing.ResumeAsync(cancellation)))
             .Method(SupervisorMethod.Freeze, json.FreezeParams, json.Empty, (how, call, cancellation) =>
                 Acknowledge(sandbox.Stillness.BeginAsync(how, call.Connection.Ended, cancellation)))
             .Method(SupervisorMethod.Thaw, json.Empty, json.ThawReply, async (_, _, _) => await sandbox.Stillness.EndAsync().ConfigureAwait(false))
-            .Method(SupervisorMethod.Checkpoint, json.Empty, json.Empty, (_, _, _) => throw CannotSaveMemory("checkpoint", sandbox))
-            .Method(SupervisorMethod.Restore, json.Empty, json.Empty, (_, _, _) => throw CannotSaveMemory("restore", sandbox))
+            .Method(SupervisorMethod.Checkpoint, json.CheckpointParams, json.Empty, (where, _, cancellation) => Acknowledge(sandbox.PauseToDiskAsync(where.Directory, cancellation)))
             .Method(SupervisorMethod.Ticket, json.TicketParams, json.TicketReply, (ticket, _, _) => new ValueTask<TicketReply>(
                 new TicketReply { Ticket = sandbox.Tickets.Issue(ticket.Port, ticket.TtlMs is { } life ? TimeSpan.FromMilliseconds(life) : TicketOffice.DefaultLife) }))
             .Method(SupervisorMethod.Stats, json.Empty, json.SandboxUsage, (_, _, cancellation) => new ValueTask<SandboxUsage>(sandbox.StatsAsync(cancellation)))
@@ -85,7 +84,4 @@ internal static class ControlMethods
         >= 0 and <= 3_600_000 => TimeSpan.FromMilliseconds(stop.DeadlineMs.Value),
         _ => throw new VivariumException(ErrorCode.InvalidArgument, $"cannot stop within {stop.DeadlineMs} ms: allowed are 0 to 3600000"),
     };
-
-    private static VivariumException CannotSaveMemory(string what, SupervisedSandbox sandbox) =>
-        new(ErrorCode.Unimplemented, $"cannot {what} the sandbox: engine {sandbox.Spec.Engine} does not save memory here", "use snapshots of the volume", "engine_cannot_checkpoint");
 }

@@ -1,8 +1,6 @@
 using Vivarium.Runtimes;
 using Vivarium.Supervisor.Logs;
-using Vivarium.Transport.Guest;
 using Vivarium.Wire.Errors;
-using Vivarium.Wire.Guest;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Supervisor.Lifecycle;
@@ -11,10 +9,9 @@ namespace Vivarium.Supervisor.Lifecycle;
 /// Holds a sandbox still for the moment of a snapshot: a guest that keeps written data to itself writes it out (<c>quiesce</c>), then every process is frozen. Whoever
 /// asked may die: the hold ends with its connection or its time. Pausing and resuming wait for its end.
 /// </summary>
-internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, SemaphoreSlim pausing, Func<ControlClient?> cachingGuest, SupervisorLog log)
+internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, Pausing pausing, SupervisorLog log)
 {
     private static readonly TimeSpan DefaultHold = TimeSpan.FromSeconds(10);
-    internal static readonly TimeSpan QuiesceDeadline = TimeSpan.FromSeconds(30);
 
     private readonly Lock gate = new();
     private Hold? current;
@@ -28,11 +25,11 @@ internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, Sema
             >= 1 and <= 60_000 => TimeSpan.FromMilliseconds(how.HoldMs.Value),
             _ => throw new VivariumException(ErrorCode.InvalidArgument, $"cannot hold the sandbox still for {how.HoldMs} ms: allowed are 1 to 60000"),
         };
-        await pausing.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await pausing.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         var hold = new Hold(callerEnded);
         try
         {
-            await StandAsync(hold, cancellationToken).ConfigureAwait(false);
+            await StandAsync(hold, how.MemoryDirectory, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -60,10 +57,15 @@ internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, Sema
         return new ThawReply { PausedUs = hold.PausedUs, Held = true };
     }
 
-    private async Task StandAsync(Hold hold, CancellationToken cancellationToken)
+    private async Task StandAsync(Hold hold, string? memoryDirectory, CancellationToken cancellationToken)
     {
         if (board.Phase == SupervisorPhase.Paused)
         {
+            if (memoryDirectory is not null)
+            {
+                await pausing.SaveAsync(memoryDirectory, cancellationToken).ConfigureAwait(false);
+            }
+
             return;
         }
 
@@ -72,17 +74,21 @@ internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, Sema
             throw new VivariumException(ErrorCode.FailedPrecondition, $"cannot hold the sandbox still: it is {board.Phase}", reason: "wrong_phase");
         }
 
-        if (cachingGuest() is { } control)
-        {
-            hold.Quiesced = control;
-            await control.RequestAckAsync(ControlType.Quiesce, QuiesceDeadline, cancellationToken).ConfigureAwait(false);
-        }
-
-        if (runtime.Capabilities.Pause)
-        {
-            hold.FrozenAt = TimeProvider.System.GetTimestamp();
-            await runtime.PauseAsync(cancellationToken).ConfigureAwait(false);
-        }
+        await pausing.StandAsync(
+            async () =>
+            {
+                if (memoryDirectory is not null)
+                {
+                    hold.FrozenAt = TimeProvider.System.GetTimestamp();
+                    await pausing.SaveAsync(memoryDirectory, cancellationToken).ConfigureAwait(false);
+                }
+                else if (runtime.Capabilities.Pause)
+                {
+                    hold.FrozenAt = TimeProvider.System.GetTimestamp();
+                    await runtime.PauseAsync(cancellationToken).ConfigureAwait(false);
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
     }
 
     private async Task WatchAsync(Hold hold, TimeSpan longest)
@@ -116,13 +122,7 @@ internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, Sema
         {
             if (hold.FrozenAt is { } since)
             {
-                await runtime.ResumeAsync(CancellationToken.None /* it must go on whoever waits */).ConfigureAwait(false);
-                hold.PausedUs = (long)TimeProvider.System.GetElapsedTime(since).TotalMicroseconds;
-            }
-
-            if (hold.Quiesced is { } control)
-            {
-                await control.RequestAckAsync(ControlType.Thaw, null, CancellationToken.None /* as above */).ConfigureAwait(false);
+                await pausing.GoOnAsync(() => hold.PausedUs = (long)TimeProvider.System.GetElapsedTime(since).TotalMicroseconds, CancellationToken.None /* it must go on whoever waits */).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is VivariumException or IOException or TimeoutException or ObjectDisposedException)
@@ -133,15 +133,13 @@ internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, Sema
         finally
         {
             hold.Dispose();
-            pausing.Release();
+            pausing.Turn.Release();
         }
     }
 
     private sealed class Hold(CancellationToken callerEnded) : IDisposable
     {
         private readonly CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(callerEnded);
-
-        public ControlClient? Quiesced { get; set; }
 
         public long? FrozenAt { get; set; }
 

@@ -25,8 +25,6 @@ namespace Vivarium.Supervisor.Lifecycle;
 /// </remarks>
 internal sealed class SupervisedSandbox : IAsyncDisposable
 {
-    private static readonly TimeSpan HelloDeadline = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan ConfigureDeadline = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan ForceDeadline = TimeSpan.FromSeconds(15);
 
     private readonly string directory;
@@ -36,8 +34,8 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     private readonly CancellationTokenSource startAborted = new();
     private readonly CancellationTokenSource ended = new();
     private readonly TaskCompletionSource<SupervisorStatus> finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly SemaphoreSlim pausing = new(1, 1);
     private ControlClient? control;
+    private string token = "";
     private volatile bool forced;
 
     public SupervisedSandbox(string directory, SupervisorSpec spec, ISandboxRuntime runtime, SupervisorLog log)
@@ -50,7 +48,8 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         Processes = new LaunchedProcesses(runtime, Board, Activity, spec, log);
         Board.RunningProcesses = () => Processes.Count;
         Ports = new PublishedPorts(new PortConnections(ConnectAsync, Activity, log), log);
-        Stillness = new Stillness(runtime, Board, pausing, () => CachingGuest, log);
+        Pausing = new Pausing(runtime, Board, () => Spec.Runtime is "gvisor" or "vm" ? control : null, () => new SavedSandbox { Token = token, Launched = Processes.Followed }, log);
+        Stillness = new Stillness(runtime, Board, Pausing, log);
         console = new RotatingFile(Path.Combine(spec.LogDirectory, "console.log"), spec.LogMaxBytes);
     }
 
@@ -72,6 +71,9 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     /// <summary>Processes the supervisor itself stays attached to.</summary>
     public LaunchedProcesses Processes { get; }
 
+    /// <summary>Freezes it, thaws it, saves it.</summary>
+    public Pausing Pausing { get; }
+
     /// <summary>Holds it still for snapshots.</summary>
     public Stillness Stillness { get; }
 
@@ -88,6 +90,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         Pid = Environment.ProcessId,
         EnginePid = runtime.EnginePid,
         Engine = Spec.Engine,
+        EngineVersion = Spec.EngineVersion,
         Capabilities = runtime.Capabilities,
         Status = Board.Now,
     };
@@ -106,7 +109,8 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         }
 
         await Processes.DisposeAsync().ConfigureAwait(false);
-        var orderly = exit.Reason is "requested" or "forced" || exit is { Reason: "guest_exited", ExitCode: 0 };
+        exit = forced ? exit : Pausing.Completed(exit);
+        var orderly = exit.Reason is CheckpointParams.PausedToDisk || exit.Reason is "requested" or "forced" || exit is { Reason: "guest_exited", ExitCode: 0 };
         log.Write($"ended: {exit.Reason}: {exit.Message}");
         return Board.Now with
         {
@@ -148,13 +152,12 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         await Finished.WaitAsync(ForceDeadline, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Freezes every process of the sandbox.</summary>
-    public Task PauseAsync(CancellationToken cancellationToken) =>
-        MoveAsync("pause", SupervisorPhase.Running, SupervisorPhase.Pausing, SupervisorPhase.Paused, FreezeAsync, cancellationToken);
-
-    /// <summary>Lets them go on.</summary>
-    public Task ResumeAsync(CancellationToken cancellationToken) =>
-        MoveAsync("resume", SupervisorPhase.Paused, SupervisorPhase.Resuming, SupervisorPhase.Running, GoOnAsync, cancellationToken);
+    /// <summary>Saves processes and memory and ends; goes on running when that fails. Seen through once begun, whoever waits.</summary>
+    public async Task PauseToDiskAsync(string saveTo, CancellationToken cancellationToken)
+    {
+        await Pausing.ToDiskAsync(saveTo, () => runtime.StopAsync(StopMode.Forced, ForceDeadline, CancellationToken.None), cancellationToken).ConfigureAwait(false);
+        await Finished.WaitAsync(ForceDeadline, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Opens a stream to a guest port.</summary>
     public ValueTask<DuplexStream> ConnectAsync(int port, CancellationToken cancellationToken)
@@ -181,7 +184,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
             DefaultUser = settings.DefaultUser,
             DefaultCwd = settings.DefaultCwd,
         };
-        await Control("configure").ConfigureAsync(Configuration(next), ConfigureDeadline, cancellationToken).ConfigureAwait(false);
+        await Provisioning.ConfigureAsync(Control("configure"), next, cancellationToken).ConfigureAwait(false);
         Spec = next;
         Activity.Touch();
         log.Write($"adopted as {settings.Name}");
@@ -219,7 +222,7 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
     {
         await runtime.DisposeAsync().ConfigureAwait(false);
         await console.DisposeAsync().ConfigureAwait(false);
-        pausing.Dispose();
+        Pausing.Dispose();
         startAborted.Dispose();
         ended.Dispose();
     }
@@ -253,32 +256,32 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
 
     private async Task StartAsync()
     {
-        var token = KernelRandom.Hex(32);
+        token = KernelRandom.Hex(32);
         Board.Set(SupervisorPhase.Booting);
-        await runtime.StartAsync(new RuntimeStartOptions { Spec = Spec, StateDirectory = directory, Token = token, Console = console }, startAborted.Token).ConfigureAwait(false);
-        log.Write($"engine {Spec.Engine} has started the init, pid {runtime.EnginePid}");
+        var options = new RuntimeStartOptions { Spec = Spec, StateDirectory = directory, Token = token, Console = console };
+        var saved = Spec.RestorePath is null ? null : SavedState.Read(Spec.RestorePath);
+        await (saved is null ? runtime.StartAsync(options, startAborted.Token) : runtime.RestoreAsync(options, Spec.RestorePath!, startAborted.Token)).ConfigureAwait(false);
+        log.Write($"engine {Spec.Engine} has {(saved is null ? "started" : "brought back")} the init, pid {runtime.EnginePid}");
         Confinement.Apply(log);
 
         Board.Set(SupervisorPhase.Provisioning);
         var connection = new ControlClient(await runtime.ConnectAsync(GuestPort.Control, startAborted.Token).ConfigureAwait(false));
         control = connection;
-        var hello = await connection.HelloAsync(
-            new HelloPayload { Protocol = HelloPayload.CurrentProtocol, Version = SupervisorVersion.Text, Token = token, Capabilities = [OomPayload.Capability] },
-            HelloDeadline,
-            startAborted.Token).ConfigureAwait(false);
-        Board.BootId = hello.BootId;
+        var hello = await Provisioning.HelloAsync(connection, saved?.Token ?? token, startAborted.Token).ConfigureAwait(false);
         log.Write($"the guest said hello: {hello.Version}, boot {hello.BootId}");
-
-        await connection.ConfigureAsync(Configuration(Spec), ConfigureDeadline, startAborted.Token).ConfigureAwait(false);
-        if (Spec.NewMachineId is { } machineId)
+        if (saved is not null)
         {
-            // A copy of another sandbox: whoever talks to both must be able to tell them apart, and their random numbers must differ.
-            await connection.RequestAckAsync(
-                ControlType.Resumed,
-                new ResumedPayload { MachineId = machineId, Entropy = Convert.ToBase64String(KernelRandom.Bytes(64)) },
-                GuestJson.Default.ResumedPayload,
-                ConfigureDeadline,
-                startAborted.Token).ConfigureAwait(false);
+            Board.BootId = await Provisioning.BroughtBackAsync(connection, Spec, token, startAborted.Token).ConfigureAwait(false);
+            await Processes.FollowAgainAsync(saved.Launched, startAborted.Token).ConfigureAwait(false);
+        }
+        else
+        {
+            Board.BootId = hello.BootId;
+            await Provisioning.ConfigureAsync(connection, Spec, startAborted.Token).ConfigureAwait(false);
+            if (Spec.NewMachineId is { } machineId)
+            {
+                await Provisioning.RenewAsync(connection, machineId, startAborted.Token).ConfigureAwait(false);
+            }
         }
 
         Board.Set(SupervisorPhase.Running);
@@ -286,15 +289,6 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         log.Write("running");
         _ = ReportOomAsync(connection);
     }
-
-    private static ConfigurePayload Configuration(SupervisorSpec spec) => new()
-    {
-        Env = spec.Env,
-        DefaultUser = spec.DefaultUser,
-        DefaultCwd = spec.DefaultCwd,
-        Nameservers = spec.Network.Nameservers,
-        CaCertificates = spec.CaCertificates,
-    };
 
     private async Task<RuntimeExit> EndFailedStartAsync(string failure)
     {
@@ -314,38 +308,6 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
             : exit;
     }
 
-    /// <summary>A guest that keeps written data to itself writes it out first: a snapshot of the frozen sandbox must hold it, and a machine that goes must not take it along.</summary>
-    private async Task FreezeAsync(CancellationToken cancellationToken)
-    {
-        if (CachingGuest is not { } guest)
-        {
-            await runtime.PauseAsync(cancellationToken).ConfigureAwait(false);
-            return;
-        }
-
-        await guest.RequestAckAsync(ControlType.Quiesce, Stillness.QuiesceDeadline, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            await runtime.PauseAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch
-        {
-            await guest.RequestAckAsync(ControlType.Thaw, null, CancellationToken.None /* it must take commands again */).ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    private async Task GoOnAsync(CancellationToken cancellationToken)
-    {
-        await runtime.ResumeAsync(cancellationToken).ConfigureAwait(false);
-        if (CachingGuest is { } guest)
-        {
-            await guest.RequestAckAsync(ControlType.Thaw, null, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private ControlClient? CachingGuest => Spec.Runtime is "gvisor" or "vm" ? control : null;
-
     private async Task StopRuntimeAsync(StopMode mode, TimeSpan deadline, CancellationToken cancellationToken)
     {
         // A start under way is given up; a runtime not started yet never will be.
@@ -362,33 +324,6 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         catch (VivariumException e) when (e.Reason == "not_started")
         {
             // The start sees its cancellation.
-        }
-    }
-
-    private async Task MoveAsync(string what, string from, string through, string to, Func<CancellationToken, Task> act, CancellationToken cancellationToken)
-    {
-        await pausing.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            if (!Board.TryMove(from, through))
-            {
-                throw new VivariumException(ErrorCode.FailedPrecondition, $"cannot {what} the sandbox: it is {Board.Phase}, not {from}", reason: "wrong_phase");
-            }
-
-            try
-            {
-                await act(cancellationToken).ConfigureAwait(false);
-                Board.TryMove(through, to);
-            }
-            catch
-            {
-                Board.TryMove(through, from);
-                throw;
-            }
-        }
-        finally
-        {
-            pausing.Release();
         }
     }
 

@@ -18,6 +18,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard boa
     private readonly CancellationTokenSource stopping = new();
     private readonly Lock gate = new();
     private readonly Dictionary<int, Task> running = [];
+    private readonly Dictionary<int, long> logged = [];
     private int starting;
 
     /// <summary>How many run now.</summary>
@@ -28,6 +29,35 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard boa
             lock (gate)
             {
                 return running.Count;
+            }
+        }
+    }
+
+    /// <summary>Those that run, or ran when the sandbox ended, and how much of their output is logged.</summary>
+    public IReadOnlyList<SavedProcess> Followed
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. logged.Select(static one => new SavedProcess(one.Key, one.Value))];
+            }
+        }
+    }
+
+    /// <summary>Follows the processes of a sandbox that was brought back, each from where its log ends.</summary>
+    public async Task FollowAgainAsync(IReadOnlyList<SavedProcess> saved, CancellationToken cancellationToken)
+    {
+        foreach (var one in saved)
+        {
+            try
+            {
+                var stream = await runtime.ConnectAsync(GuestPort.Exec, cancellationToken).ConfigureAwait(false);
+                Follow(await ExecClient.StartAsync(stream, new ExecRequest { Attach = new ExecAttach { Pid = one.Pid, Offset = one.Logged } }, cancellationToken).ConfigureAwait(false), one.Logged);
+            }
+            catch (VivariumException e) when (e.Code == ErrorCode.NotFound)
+            {
+                log.Write($"process {one.Pid} was not brought back", e);
             }
         }
     }
@@ -56,11 +86,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard boa
 
             // The process must not depend on this connection: it outlives whatever happens to the log.
             var process = await ExecClient.StartAsync(stream, request with { KillOnDisconnect = false }, cancellationToken).ConfigureAwait(false);
-            lock (gate)
-            {
-                running[process.Pid] = FollowAsync(process);
-            }
-
+            Follow(process, 0);
             return process.Pid;
         }
         finally
@@ -94,6 +120,23 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard boa
         _ => null,
     };
 
+    private void Follow(ExecClient process, long alreadyLogged)
+    {
+        lock (gate)
+        {
+            logged[process.Pid] = alreadyLogged;
+            running[process.Pid] = FollowAsync(process);
+        }
+    }
+
+    private void Logged(int pid, int bytes)
+    {
+        lock (gate)
+        {
+            logged[pid] += bytes;
+        }
+    }
+
     private async Task FollowAsync(ExecClient process)
     {
         await Task.Yield(); // the caller holds the lock this ends with
@@ -109,6 +152,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard boa
                     if (StreamName(frame.Channel) is { } name)
                     {
                         output.Write(name, frame.Payload.Span);
+                        Logged(pid, frame.Payload.Length);
                     }
                 }
             }
@@ -121,6 +165,10 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard boa
         lock (gate)
         {
             running.Remove(pid);
+            if (process.Exit is not null)
+            {
+                logged.Remove(pid);
+            }
         }
 
         board.ProcessExited(pid, process.Exit);

@@ -172,6 +172,10 @@ public sealed class SupervisorClient : IAsyncDisposable
     public Task FreezeAsync(FreezeParams parameters, CancellationToken cancellationToken) =>
         CallAsync(SupervisorMethod.Freeze, parameters, SupervisorJson.Default.FreezeParams, SupervisorJson.Default.Empty, cancellationToken);
 
+    /// <summary><c>checkpoint</c>: answers when the sandbox has ended.</summary>
+    public Task CheckpointAsync(CheckpointParams parameters, CancellationToken cancellationToken) =>
+        CallAsync(SupervisorMethod.Checkpoint, parameters, SupervisorJson.Default.CheckpointParams, SupervisorJson.Default.Empty, cancellationToken);
+
     /// <summary><c>thaw</c>.</summary>
     public Task<ThawReply> ThawAsync(CancellationToken cancellationToken) => CallAsync(SupervisorMethod.Thaw, SupervisorJson.Default.ThawReply, cancellationToken);
 

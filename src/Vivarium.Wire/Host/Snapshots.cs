@@ -60,6 +60,9 @@ public sealed record SnapshotInfo
     /// <summary>Memory and processes are in it too.</summary>
     public bool HasMemory { get; init; }
 
+    /// <summary>Size of processes and memory, bytes.</summary>
+    public long? MemoryBytes { get; init; }
+
     /// <summary>Kept until let go: neither pruned nor removed with its sandbox.</summary>
     public bool Held { get; init; }
 
@@ -131,6 +134,9 @@ public sealed record SnapshotParams
 
     /// <summary>Hold it from the beginning.</summary>
     public bool Hold { get; init; }
+
+    /// <summary>Keep processes and memory too, of the same instant; refused where the engine cannot (<c>memory_snapshots_not_available</c>).</summary>
+    public bool Memory { get; init; }
 }
 
 /// <summary>Parameters of <c>turn.complete</c>.</summary>
@@ -251,6 +257,11 @@ public sealed record RollbackParams
     /// <summary>Remove the snapshots that come after it, except held ones; default: they stay, as a branch.</summary>
     public bool DiscardLater { get; init; }
 
+    /// <summary>
+    /// Bring back processes and memory too: absent, when the snapshot has them; true, or refuse; false, files alone. Only for a sandbox that runs or is paused.
+    /// </summary>
+    public bool? Memory { get; init; }
+
     /// <summary>Secrets for the sandbox as it comes back: they live in memory only, so those it had are gone with its processes.</summary>
     public IReadOnlyList<InjectSecretPayload>? Secrets { get; init; }
 }
@@ -276,6 +287,11 @@ public sealed record ForkParams
     /// <summary>Secrets for the forks. The source's are not inherited.</summary>
     public IReadOnlyList<InjectSecretPayload>? Secrets { get; init; }
 
+    /// <summary>
+    /// With processes and memory: absent, when it is a snapshot that has them; true, also of a sandbox as it is now, or refuse; false, files alone.
+    /// </summary>
+    public bool? Memory { get; init; }
+
     /// <summary>Life of the forks in milliseconds; default as long as the source was given.</summary>
     public long? TimeoutMs { get; init; }
 }
@@ -286,6 +302,9 @@ public sealed record PauseParams
     /// <summary>The sandbox.</summary>
     public required string Ref { get; init; }
 
-    /// <summary>Give its memory back: the processes end, the files stay, and a resume starts anew from them.</summary>
+    /// <summary>
+    /// Give its memory back. Where the engine can, processes and memory are saved and a resume brings them back; elsewhere the processes end, the files stay, and a resume starts
+    /// anew from them.
+    /// </summary>
     public bool Disk { get; init; }
 }

@@ -18,6 +18,8 @@ namespace Vivarium.Wire.Supervisor;
 [JsonSerializable(typeof(SecretsParams))]
 [JsonSerializable(typeof(FreezeParams))]
 [JsonSerializable(typeof(ThawReply))]
+[JsonSerializable(typeof(CheckpointParams))]
+[JsonSerializable(typeof(SavedSandbox))]
 [JsonSerializable(typeof(AdoptParams))]
 [JsonSerializable(typeof(SandboxUsage))]
 [JsonSerializable(typeof(SupervisorEvent))]

@@ -25,8 +25,9 @@ public static class SupervisorMethod
     public const string ForceStop = "force_stop";
     public const string Pause = "pause";
     public const string Resume = "resume";
+
+    /// <summary><see cref="CheckpointParams"/> → Empty.</summary>
     public const string Checkpoint = "checkpoint";
-    public const string Restore = "restore";
     public const string Ticket = "ticket";
     public const string Stats = "stats";
     public const string Launch = "launch";
@@ -127,6 +128,9 @@ public sealed record SupervisorInfo
     /// <summary>Engine name.</summary>
     public required string Engine { get; init; }
 
+    /// <summary>Version of the engine it was started with; absent where it is not known.</summary>
+    public string? EngineVersion { get; init; }
+
     /// <summary>What this runtime can do.</summary>
     public required RuntimeCapabilities Capabilities { get; init; }
 
@@ -171,9 +175,43 @@ public sealed record StopParams
 /// </summary>
 public sealed record FreezeParams
 {
-    /// <summary>Longest time in milliseconds, 1 to 60 000; default 10 000.</summary>
+    /// <summary>Longest time in milliseconds, 1 to 60 000; default 10 000. Saving memory is not counted.</summary>
     public long? HoldMs { get; init; }
+
+    /// <summary>
+    /// Save processes and memory into this existing, empty directory; answered when that is done. What the sandbox has on its volume while it is held is of the same instant. Only
+    /// for a supervisor whose capabilities say <c>checkpoint</c>: an older one holds the sandbox still and saves nothing.
+    /// </summary>
+    public string? MemoryDirectory { get; init; }
 }
+
+/// <summary>
+/// Parameters of <c>checkpoint</c>: pauses to disk. Processes and memory are saved, then the sandbox ends with the reason <see cref="PausedToDisk"/>, whoever is still there to hear it. Its volume
+/// and the directory are a pair from then on. When it cannot be saved it goes on running.
+/// </summary>
+public sealed record CheckpointParams
+{
+    /// <summary>How a sandbox that was paused to disk has ended.</summary>
+    public const string PausedToDisk = "paused_to_disk";
+
+    /// <summary>Existing, empty directory.</summary>
+    public required string Directory { get; init; }
+}
+
+/// <summary>What a supervisor keeps beside saved memory, in <c>sandbox.json</c>, mode 0600: the memory holds the token as well.</summary>
+public sealed record SavedSandbox
+{
+    /// <summary>Token of the boot that was saved: the guest proves itself with it once more.</summary>
+    public required string Token { get; init; }
+
+    /// <summary>Launched processes that ran.</summary>
+    public required IReadOnlyList<SavedProcess> Launched { get; init; }
+}
+
+/// <summary>A launched process that was running.</summary>
+/// <param name="Pid">Pid inside the sandbox.</param>
+/// <param name="Logged">Bytes of its output that are in its log.</param>
+public sealed record SavedProcess(int Pid, long Logged);
 
 /// <summary>Answer to <c>thaw</c>.</summary>
 public sealed record ThawReply

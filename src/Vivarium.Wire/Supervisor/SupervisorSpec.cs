@@ -24,6 +24,9 @@ public sealed record SupervisorSpec
     /// <summary>Absolute path of the engine's program; empty for <c>direct</c>.</summary>
     public required string EnginePath { get; init; }
 
+    /// <summary>Version of the engine's program, as probing found it.</summary>
+    public string? EngineVersion { get; init; }
+
     /// <summary>Engine settings decided by probing, for example <c>platform=systrap</c> for runsc.</summary>
     public IReadOnlyDictionary<string, string>? EngineOptions { get; init; }
 
@@ -68,6 +71,12 @@ public sealed record SupervisorSpec
     /// what the volume says.
     /// </summary>
     public string? NewMachineId { get; init; }
+
+    /// <summary>
+    /// Directory that holds a saved sandbox (see <see cref="CheckpointParams"/>): its processes and memory are brought back over the volume, which is as it was then, instead of a
+    /// new start. With <see cref="NewMachineId"/> it becomes another sandbox: own host name, machine id and randomness, none of the secrets that were in its tmpfs.
+    /// </summary>
+    public string? RestorePath { get; init; }
 
     /// <summary>First host id and size of the sandbox's own id range for its user namespace; absent = no user namespace.</summary>
     public IdRange? IdRange { get; init; }
