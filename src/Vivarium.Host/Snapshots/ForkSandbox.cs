@@ -156,12 +156,13 @@ internal sealed class ForkSandbox(HostServices host, SnapshotStore store, TakeSn
         try
         {
             var record = fork.Record;
+            await using var supervisor = host.Launcher.Prepare(record.Id);
             var intent = host.Table.InsertAsync(record);
             var clone = CloneAsync(record, from.Volume, cancellationToken);
             await Task.WhenAll(intent, clone).ConfigureAwait(false);
             fork.Publish(record with { Lineage = record.Lineage! with { OriginGeneration = await clone.ConfigureAwait(false) } });
             host.Events.Publish("sandbox.created", record, "forked");
-            await workflows.Start.RunAsync(fork, from.Engine, secrets, null, cancellationToken, Guid.NewGuid().ToString("N"), from.Memory).ConfigureAwait(false);
+            await workflows.Start.RunAsync(fork, from.Engine, secrets, null, cancellationToken, Guid.NewGuid().ToString("N"), from.Memory, supervisor).ConfigureAwait(false);
             fork.Publish(fork.Record with { AwaitsSecrets = false });
             await host.Table.UpdateAsync(fork.Record).ConfigureAwait(false);
             SandboxTimers.Arm(host, fork);

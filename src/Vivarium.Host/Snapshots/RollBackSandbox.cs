@@ -58,6 +58,9 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         var intent = new RollbackIntent(target.Id, then, before.OnDisk) { WithMemory = memory is not null };
         sandbox.Publish(before with { State = SandboxState.RollingBack, Reason = null, Message = null, Rollback = intent });
         await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
+
+        // The next supervisor's program loads while the last one ends.
+        await using var supervisor = then == SandboxState.Stopped || before.OnDisk ? null : host.Launcher.Prepare(before.Id);
         try
         {
             await EndProcessesAsync(sandbox, token).ConfigureAwait(false);
@@ -68,13 +71,13 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         {
             LogFailed(e, before.Id.Value);
             sandbox.Publish(sandbox.Record with { State = SandboxState.Starting, Rollback = null });
-            await SettleAsync(sandbox, intent with { WithMemory = false }, null, token).ConfigureAwait(false);
+            await SettleAsync(sandbox, intent with { WithMemory = false }, null, supervisor, token).ConfigureAwait(false);
             throw;
         }
 
         await memories.ReleaseAsync(before.Memory).ConfigureAwait(false);
         host.Events.Publish("sandbox.rolled_back", sandbox.Record, target.Name);
-        await SettleAsync(sandbox, intent, p.Secrets, token).ConfigureAwait(false);
+        await SettleAsync(sandbox, intent, p.Secrets, supervisor, token).ConfigureAwait(false);
         return sandbox.Record;
     });
 
@@ -104,7 +107,7 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
             sandbox.Publish(sandbox.Record with { State = SandboxState.Starting, Rollback = null });
         }
 
-        await SettleAsync(sandbox, intent, null, cancellationToken).ConfigureAwait(false);
+        await SettleAsync(sandbox, intent, null, null, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task EndProcessesAsync(Sandbox sandbox, CancellationToken cancellationToken)
@@ -138,7 +141,8 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         await store.ChangeAsync(sandbox, next, moved, doomed).ConfigureAwait(false);
     }
 
-    private async Task SettleAsync(Sandbox sandbox, RollbackIntent intent, IReadOnlyList<InjectSecretPayload>? secrets, CancellationToken cancellationToken)
+    private async Task SettleAsync(
+        Sandbox sandbox, RollbackIntent intent, IReadOnlyList<InjectSecretPayload>? secrets, StartingSupervisor? supervisor, CancellationToken cancellationToken)
     {
         var record = sandbox.Record;
         var memory = intent.WithMemory ? host.Snapshots.Find(intent.Target)?.Memory : null;
@@ -152,7 +156,7 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
 
         try
         {
-            await StartAsync(sandbox, memory, secrets, cancellationToken).ConfigureAwait(false);
+            await StartAsync(sandbox, memory, secrets, supervisor, cancellationToken).ConfigureAwait(false);
             if (intent.Then == SandboxState.Paused)
             {
                 await sandbox.RequireLink("pausing").PauseAsync(cancellationToken).ConfigureAwait(false);
@@ -170,20 +174,21 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
         host.Events.Publish(intent.Then == SandboxState.Paused ? "sandbox.paused" : "sandbox.running", sandbox.Record, "rolled_back");
     }
 
-    private async Task StartAsync(Sandbox sandbox, MemoryImage? memory, IReadOnlyList<InjectSecretPayload>? secrets, CancellationToken cancellationToken)
+    private async Task StartAsync(
+        Sandbox sandbox, MemoryImage? memory, IReadOnlyList<InjectSecretPayload>? secrets, StartingSupervisor? supervisor, CancellationToken cancellationToken)
     {
         var record = sandbox.Record;
         if (memory is null)
         {
             var any = await host.Engines.GetAsync(record.Runtime, record.Engine, cancellationToken).ConfigureAwait(false);
-            await start.RunAsync(sandbox, any, secrets, progress: null, cancellationToken).ConfigureAwait(false);
+            await start.RunAsync(sandbox, any, secrets, progress: null, cancellationToken, prepared: supervisor).ConfigureAwait(false);
             return;
         }
 
         using var pin = host.Snapshots.Pin(memory.Key);
         var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
         var engine = await memories.EngineAsync(volumes, memory, $"rolling back sandbox {record.Name}", FilesOnly, cancellationToken).ConfigureAwait(false);
-        await start.RunAsync(sandbox, engine, secrets, progress: null, cancellationToken, restoreFrom: MemoryImages.PathOf(volumes, memory)).ConfigureAwait(false);
+        await start.RunAsync(sandbox, engine, secrets, progress: null, cancellationToken, restoreFrom: MemoryImages.PathOf(volumes, memory), prepared: supervisor).ConfigureAwait(false);
     }
 
     /// <summary>What comes from a snapshot, held ones aside.</summary>
