@@ -85,8 +85,9 @@ public sealed partial class VivariumHost : IAsyncDisposable
             var catalog = new SandboxCatalog();
             var snapshots = new SnapshotCatalog(catalog);
             var events = new EventLog(database, time);
+            var leftovers = new Leftovers(health, time, loggers.CreateLogger<Leftovers>());
             var pool = new VolumePool(
-                token => PoolOpening.OpenAsync(config, paths, loggers, token),
+                token => PoolOpening.OpenAsync(config, paths, loggers, leftovers, token),
                 health,
                 found => events.Publish("pool." + PoolView.Word(found.State), message: found.Message),
                 loggers.CreateLogger<VolumePool>());
@@ -109,7 +110,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
                 new SupervisorRemains(paths, time, loggers.CreateLogger<SupervisorRemains>()),
                 loggers,
                 metrics,
-                new SandboxNetworks(config, health, time, loggers.CreateLogger<SandboxNetworks>()));
+                new SandboxNetworks(config, health, time, loggers.CreateLogger<SandboxNetworks>()),
+                leftovers);
             var host = new VivariumHost(services, database);
             await host.RecoverAsync().ConfigureAwait(false);
             return host;
@@ -164,6 +166,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Services.Alarms.DisposeAsync().ConfigureAwait(false);
+        await Services.Leftovers.DisposeAsync().ConfigureAwait(false);
         await Workflows.Warm.DisposeAsync().ConfigureAwait(false);
         foreach (var sandbox in Services.Catalog.All())
         {

@@ -18,6 +18,9 @@ public interface IVolumeStore : IAsyncDisposable
     /// <summary>What it can do.</summary>
     VolumeStoreCapabilities Capabilities { get; }
 
+    /// <summary>Called when a removal in the background failed: what it left carries its suffix, and <see cref="ReclaimAsync"/> removes it.</summary>
+    Action<Exception>? LeftBehind { get; set; }
+
     /// <summary>Directory of a volume, whether it exists or not.</summary>
     string PathOf(VolumeKind kind, string key);
 

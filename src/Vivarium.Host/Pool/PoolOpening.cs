@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Configuration;
+using Vivarium.Host.Recovery;
 using Vivarium.Volumes;
 using Vivarium.Volumes.Selection;
 
@@ -9,14 +10,16 @@ namespace Vivarium.Host.Pool;
 internal static partial class PoolOpening
 {
     /// <summary>Opens it and logs why it is this one.</summary>
-    public static async Task<IVolumeStore> OpenAsync(VivariumConfig config, HostPaths paths, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<IVolumeStore> OpenAsync(VivariumConfig config, HostPaths paths, ILoggerFactory loggers, Leftovers leftovers, CancellationToken cancellationToken)
     {
         var opened = await VolumeStores.OpenAsync(
             new PoolOptions { StateDirectory = paths.State, Store = config.Pool.Store, SizeBytes = config.Pool.Size.Bytes, Path = config.Pool.Path },
             cancellationToken).ConfigureAwait(false);
         var logger = loggers.CreateLogger("Vivarium.Host.Pool");
         LogChoice(logger, opened.Choice.Kind, opened.Choice.Reason);
-        return opened.Store;
+        var store = opened.Store;
+        store.LeftBehind = why => leftovers.Add("half-removed volumes in", "the pool", why, () => store.ReclaimAsync(CancellationToken.None)); // its own deadline bounds it
+        return store;
     }
 
     [LoggerMessage(EventId = 1711, Level = LogLevel.Information, Message = "volume store chosen: {Kind}: {Reason}")]

@@ -103,12 +103,13 @@ internal sealed partial class ReclaimOrphans(HostServices host, SandboxWorkflows
         catch (Exception e)
         {
             LogFailed(e, what, name);
+            host.Leftovers.Add("orphaned " + what, name, e, remove);
         }
     }
 
     [LoggerMessage(EventId = 1611, Level = LogLevel.Warning, Message = "removed orphaned {What} {Name}")]
     private partial void LogRemoved(string what, string name);
 
-    [LoggerMessage(EventId = 1612, Level = LogLevel.Error, Message = "removing orphaned {What} {Name} failed; the next start tries again")]
+    [LoggerMessage(EventId = 1612, Level = LogLevel.Error, Message = "removing orphaned {What} {Name} failed; it is tried again until it is gone")]
     private partial void LogFailed(Exception exception, string what, string name);
 }

@@ -187,7 +187,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
         }
     }
 
-    /// <summary>Removes every trace, whatever was made; the sandbox is gone then.</summary>
+    /// <summary>Removes every trace, whatever was made; the sandbox is gone then. What cannot be undone now stays listed as <c>destroying</c>, with name and address, until it can.</summary>
     public async Task UndoAsync(Sandbox sandbox)
     {
         var record = sandbox.Record;
@@ -197,21 +197,26 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
         {
             await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.NoPatience).ConfigureAwait(false);
             await host.Networks.CloseAsync(record).ConfigureAwait(false);
-            await host.Table.DeleteAsync(record).ConfigureAwait(false);
-            await workflows.Destroy.DeleteDataAsync(record.Id).ConfigureAwait(false);
+            if (host.Table.Contains(record.Id))
+            {
+                await host.Table.DeleteAsync(record).ConfigureAwait(false);
+            }
         }
         catch (Exception e)
         {
-            // What could not be undone now is found by the next start: its record says "creating".
             LogUndoFailed(e, record.Id.Value);
+            sandbox.Publish(record with { State = SandboxState.Destroying });
+            workflows.DestroyLater(sandbox, e);
+            return;
         }
 
+        await workflows.Destroy.DeleteDataAsync(record.Id).ConfigureAwait(false);
         host.Catalog.Remove(sandbox);
-        _ = workflows.Destroy.ForgetSnapshotsAsync(record);
+        await workflows.Destroy.ForgetSnapshotsAsync(record).ConfigureAwait(false);
         sandbox.Publish(record with { State = SandboxState.Gone });
         host.Events.Publish("sandbox.destroyed", record, "create_failed");
     }
 
-    [LoggerMessage(EventId = 1321, Level = LogLevel.Error, Message = "undoing the creation of sandbox {SandboxId} failed; the next start tries again")]
+    [LoggerMessage(EventId = 1321, Level = LogLevel.Error, Message = "undoing the creation of sandbox {SandboxId} failed; it is tried again until nothing is left")]
     private partial void LogUndoFailed(Exception exception, string sandboxId);
 }

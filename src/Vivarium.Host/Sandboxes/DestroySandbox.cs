@@ -66,11 +66,20 @@ internal sealed partial class DestroySandbox(HostServices host)
         InBackground(() => DeleteDataAsync(record.Id));
     }
 
-    /// <summary>Removes its snapshots, except held ones, and lets go of what a fork began from.</summary>
+    /// <summary>Removes its snapshots, except held ones, and lets go of what a fork began from. What fails is tried again later.</summary>
     public async Task ForgetSnapshotsAsync(SandboxRecord record)
     {
         var store = new SnapshotStore(host);
-        await store.ForgetAsync(record.Id).ConfigureAwait(false);
+        try
+        {
+            await store.ForgetAsync(record.Id).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            LogDeleteFailed(e, record.Id.Value);
+            host.Leftovers.Add("snapshots of sandbox", record.Id.Value, e, () => store.ForgetAsync(record.Id));
+        }
+
         if (record.Memory is { } memory)
         {
             await store.ReleaseAsync(memory.Key).ConfigureAwait(false);
@@ -82,24 +91,32 @@ internal sealed partial class DestroySandbox(HostServices host)
         }
     }
 
-    /// <summary>Deletes volume and logs. A failure (or a crash) leaves an orphan that the next start removes.</summary>
-    public async Task DeleteDataAsync(SandboxId id)
+    /// <summary>Deletes volume and logs. What fails is an orphan by then: it is tried again later, and after a crash by the next start.</summary>
+    public Task DeleteDataAsync(SandboxId id) => OrLaterAsync("data of sandbox", id, DeleteNowAsync(id), () => DeleteNowAsync(id));
+
+    private async Task DeleteNowAsync(SandboxId id)
+    {
+        var logs = host.Paths.SandboxState(id);
+        if (Directory.Exists(logs))
+        {
+            Directory.Delete(logs, recursive: true);
+        }
+
+        // Not tied to any request: the sandbox is gone for its caller already.
+        var volumes = await host.Pool.GetAsync(CancellationToken.None).ConfigureAwait(false);
+        await volumes.DeleteAsync(VolumeKind.Sandbox, id.Value, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    private async Task OrLaterAsync(string what, SandboxId id, Task removal, Func<Task> again)
     {
         try
         {
-            var logs = host.Paths.SandboxState(id);
-            if (Directory.Exists(logs))
-            {
-                Directory.Delete(logs, recursive: true);
-            }
-
-            // Not tied to any request: the sandbox is gone for its caller already.
-            var volumes = await host.Pool.GetAsync(CancellationToken.None).ConfigureAwait(false);
-            await volumes.DeleteAsync(VolumeKind.Sandbox, id.Value, CancellationToken.None).ConfigureAwait(false);
+            await removal.ConfigureAwait(false);
         }
         catch (Exception e)
         {
             LogDeleteFailed(e, id.Value);
+            host.Leftovers.Add(what, id.Value, e, again);
         }
     }
 
@@ -127,15 +144,8 @@ internal sealed partial class DestroySandbox(HostServices host)
     /// <summary>The supervisor, whose sandbox has died, releases what it held; then its remains and the data go.</summary>
     private async Task FinishAsync(SandboxId id, SupervisorLink link)
     {
-        try
-        {
-            await host.Remains.RemoveAsync(id, link, SupervisorRemains.ForcedPatience).ConfigureAwait(false);
-        }
-        catch (Exception e)
-        {
-            LogDeleteFailed(e, id.Value);
-        }
-
+        var removal = host.Remains.RemoveAsync(id, link, SupervisorRemains.ForcedPatience);
+        await OrLaterAsync("remains of sandbox", id, removal, () => host.Remains.RemoveAsync(id, null, SupervisorRemains.NoPatience)).ConfigureAwait(false);
         await DeleteDataAsync(id).ConfigureAwait(false);
     }
 
@@ -169,6 +179,6 @@ internal sealed partial class DestroySandbox(HostServices host)
         await link.StopAsync(new StopParams { DeadlineMs = (long)GuestTime.TotalMilliseconds, Reason = "destroyed" }, patience.Token).ConfigureAwait(false);
     }
 
-    [LoggerMessage(EventId = 1311, Level = LogLevel.Warning, Message = "deleting the data of destroyed sandbox {SandboxId} failed; the next start tries again")]
+    [LoggerMessage(EventId = 1311, Level = LogLevel.Warning, Message = "deleting what destroyed sandbox {SandboxId} had failed; it is tried again until it is gone")]
     private partial void LogDeleteFailed(Exception exception, string sandboxId);
 }

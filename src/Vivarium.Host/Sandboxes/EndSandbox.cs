@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Supervision;
+using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
 
@@ -26,11 +27,24 @@ internal sealed partial class EndSandbox(HostServices host)
         catch (Exception e)
         {
             LogReleaseFailed(e, before.Id.Value);
+            host.Leftovers.Add("remains of sandbox", before.Id.Value, e, () => ReleaseAsync(sandbox));
             exit = new ExitRecord { Phase = SupervisorPhase.Failed, Reason = "release_failed", Message = e.Message, UnixMs = host.Now };
         }
 
         cancellationToken.ThrowIfCancellationRequested();
         Record(sandbox, exit);
+    }
+
+    /// <summary>Tries again to release what an ended sandbox held; one that was started again, or is gone, has seen to it itself.</summary>
+    private async Task ReleaseAsync(Sandbox sandbox)
+    {
+        try
+        {
+            await sandbox.PerformAsync(GateRules.Release, _ => host.Remains.RemoveAsync(sandbox.Record.Id, null, SupervisorRemains.NoPatience)).ConfigureAwait(false);
+        }
+        catch (VivariumException e) when (e.Code == ErrorCode.FailedPrecondition && e.Reason != "operation_in_progress")
+        {
+        }
     }
 
     /// <summary>Publishes and stores the state an exit record means, with its event.</summary>

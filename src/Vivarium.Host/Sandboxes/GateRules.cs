@@ -53,6 +53,8 @@ internal sealed record GateRules(string Verb, IReadOnlyList<string> From, string
 
     public static readonly GateRules Reattach = new("re-attaching", [], string.Empty);
 
+    public static readonly GateRules Release = new("releasing what is left of", [SandboxState.Stopped, SandboxState.Failed], string.Empty);
+
     public static readonly GateRules Collect = new("collecting", [], string.Empty);
 
     public static readonly GateRules Destroy = new("destroying", [], string.Empty);

@@ -7,6 +7,7 @@ using Vivarium.Host.Metrics;
 using Vivarium.Host.Network;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
+using Vivarium.Host.Recovery;
 using Vivarium.Host.Snapshots;
 using Vivarium.Host.State;
 using Vivarium.Host.Supervision;
@@ -35,7 +36,8 @@ internal sealed record HostServices(
     SupervisorRemains Remains,
     ILoggerFactory Loggers,
     HostMetrics Metrics,
-    SandboxNetworks Networks)
+    SandboxNetworks Networks,
+    Leftovers Leftovers)
 {
     /// <summary>Milliseconds since the Unix epoch.</summary>
     public long Now => Time.GetUtcNow().ToUnixTimeMilliseconds();

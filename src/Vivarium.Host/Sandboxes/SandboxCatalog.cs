@@ -95,7 +95,12 @@ internal sealed class SandboxCatalog
         var record = sandbox.Record;
         lock (gate)
         {
-            byId.Remove(record.Id);
+            // Removed twice (a destroy that is tried again), its names may be somebody else's already.
+            if (!byId.Remove(record.Id))
+            {
+                return;
+            }
+
             byName.Remove(record.Name);
             if (record.ExternalId is not null)
             {

@@ -69,7 +69,23 @@ internal sealed class SandboxWorkflows
     /// <summary>A sandbox with its actor running.</summary>
     public Sandbox Make(SandboxRecord record) => new(record, DestroyAsync, CollectAsync, logger);
 
-    public Task DestroyAsync(Sandbox sandbox, DestroyMode mode) => host.Metrics.DestroyAsync(() => Destroy.RunAsync(sandbox, mode));
+    public async Task DestroyAsync(Sandbox sandbox, DestroyMode mode)
+    {
+        try
+        {
+            await host.Metrics.DestroyAsync(() => Destroy.RunAsync(sandbox, mode)).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Wanted once is wanted until it is done: whoever asked hears why not, and need not ask again.
+            DestroyLater(sandbox, e);
+            throw;
+        }
+    }
+
+    /// <summary>Goes on trying to destroy a sandbox that could not be: it stays listed until then. Destroying it by hand meanwhile is the same.</summary>
+    public void DestroyLater(Sandbox sandbox, Exception why) =>
+        host.Leftovers.Add("sandbox", sandbox.Record.Name, why, () => sandbox.DestroyAsync(DestroyMode.Now));
 
     public Task CollectAsync(Sandbox sandbox, CancellationToken cancellationToken) => End.CollectAsync(sandbox, cancellationToken);
 

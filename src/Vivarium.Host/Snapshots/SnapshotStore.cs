@@ -103,24 +103,30 @@ internal sealed partial class SnapshotStore(HostServices host)
         await ChangeAsync(null, null, moved, doomed).ConfigureAwait(false);
     }
 
-    /// <summary>Removes a snapshot's volume when nothing needs it any more. A failure (or a crash) leaves an orphan that the next start removes.</summary>
+    /// <summary>Removes a snapshot's volume when nothing needs it any more. What fails is tried again; a crash leaves an orphan that the next start removes.</summary>
     public async Task ReleaseAsync(string volume)
     {
         try
         {
-            if (Catalog.Needs(volume))
-            {
-                return;
-            }
-
-            // Not tied to any request: the record is gone for its caller already.
-            var volumes = await host.Pool.GetAsync(CancellationToken.None).ConfigureAwait(false);
-            await volumes.DeleteAsync(VolumeKind.Snapshot, volume, CancellationToken.None).ConfigureAwait(false);
+            await ReleaseNowAsync(volume).ConfigureAwait(false);
         }
         catch (Exception e)
         {
             LogReleaseFailed(e, volume);
+            host.Leftovers.Add("data of snapshot", volume, e, () => ReleaseNowAsync(volume));
         }
+    }
+
+    private async Task ReleaseNowAsync(string volume)
+    {
+        if (Catalog.Needs(volume))
+        {
+            return;
+        }
+
+        // Not tied to any request: the record is gone for its caller already.
+        var volumes = await host.Pool.GetAsync(CancellationToken.None).ConfigureAwait(false);
+        await volumes.DeleteAsync(VolumeKind.Snapshot, volume, CancellationToken.None).ConfigureAwait(false);
     }
 
     /// <summary>What differs between two points.</summary>
@@ -149,6 +155,6 @@ internal sealed partial class SnapshotStore(HostServices host)
         return those.Length < most ? [] : those[..(those.Length - most + 1)];
     }
 
-    [LoggerMessage(EventId = 1801, Level = LogLevel.Warning, Message = "removing the data of snapshot {Volume} failed; the next start tries again")]
+    [LoggerMessage(EventId = 1801, Level = LogLevel.Warning, Message = "removing the data of snapshot {Volume} failed; it is tried again until it is gone")]
     private partial void LogReleaseFailed(Exception exception, string volume);
 }

@@ -47,6 +47,15 @@ internal sealed class SandboxTable(StateDatabase database, TimeProvider time)
         });
     }
 
+    /// <summary>Whether there is a record: one whose storing failed (a full disk) needs no room to be forgotten.</summary>
+    public bool Contains(Naming.SandboxId id) => database.Read(c =>
+    {
+        using var command = c.CreateCommand();
+        command.CommandText = "SELECT 1 FROM sandbox WHERE id = $id";
+        command.Parameters.AddWithValue("$id", id.Value);
+        return command.ExecuteScalar() is not null;
+    });
+
     /// <summary>Whether something of this full id, name or external id was destroyed before.</summary>
     public bool WasKnown(string reference) => database.Read(c =>
     {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Vivarium.Host.Naming;
+using Vivarium.Linux;
 using Vivarium.Linux.Processes;
 using Vivarium.Runtimes.Ledger;
 using Vivarium.Wire.Errors;
@@ -38,19 +39,25 @@ internal sealed partial class SupervisorRemains(HostPaths paths, TimeProvider ti
             return Died("its runtime directory is gone") with { Reason = "host_restarted", Message = "the machine was restarted" };
         }
 
-        if (!await IsDeadWithinAsync(files, patience).ConfigureAwait(false))
+        try
         {
-            Kill(id, files, link);
-            if (!await IsDeadWithinAsync(files, KillTime).ConfigureAwait(false))
+            if (!await IsDeadWithinAsync(files, patience).ConfigureAwait(false))
             {
-                throw new VivariumException(
-                    ErrorCode.Internal, $"the supervisor of sandbox {id} cannot be killed", "It may hang in the kernel; look at its process and try again.", "supervisor_unkillable");
+                Kill(id, files, link);
+                if (!await IsDeadWithinAsync(files, KillTime).ConfigureAwait(false))
+                {
+                    throw new VivariumException(
+                        ErrorCode.Internal, $"the supervisor of sandbox {id} cannot be killed", "It may hang in the kernel; look at its process and try again.", "supervisor_unkillable");
+                }
             }
         }
-
-        if (link is not null)
+        finally
         {
-            await link.DisposeAsync().ConfigureAwait(false);
+            // Also when it could not be removed: the next try finds its process by the lock file.
+            if (link is not null)
+            {
+                await link.DisposeAsync().ConfigureAwait(false);
+            }
         }
 
         var exit = ReadExit(files) ?? Died("it ended without a last word");
@@ -60,6 +67,7 @@ internal sealed partial class SupervisorRemains(HostPaths paths, TimeProvider ti
     }
 
     /// <summary>Whether a supervisor lives in the directory: it holds the lock file for its whole life.</summary>
+    /// <exception cref="IOException">It cannot be said now, for example for lack of descriptors. That is not "alive": the alive are killed by pid.</exception>
     public static bool IsAlive(SupervisorFiles files)
     {
         if (!File.Exists(files.Lock))
@@ -77,7 +85,7 @@ internal sealed partial class SupervisorRemains(HostPaths paths, TimeProvider ti
         {
             return false;
         }
-        catch (IOException)
+        catch (IOException e) when (e.HResult == Errno.EAGAIN)
         {
             return true;
         }

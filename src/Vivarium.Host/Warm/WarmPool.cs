@@ -340,21 +340,25 @@ internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workf
     {
         try
         {
-            if (link is { IsOver: false })
-            {
-                // Its own deadline bounds it; a removal that was begun is finished.
-                await link.ForceStopAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-
-            await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.ForcedPatience).ConfigureAwait(false);
+            await RemoveNowAsync(record, link).ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            // The next start finds it: no record knows it. Its range of ids stays set aside until then.
+            // Its range of ids stays set aside until it is gone; after a crash the next start finds it, for no record knows it.
             LogRemoveFailed(e, record.Id.Value);
-            return;
+            host.Leftovers.Add("sandbox made ahead", record.Id.Value, e, () => RemoveNowAsync(record, null));
+        }
+    }
+
+    private async Task RemoveNowAsync(SandboxRecord record, SupervisorLink? link)
+    {
+        if (link is { IsOver: false })
+        {
+            // Its own deadline bounds it; a removal that was begun is finished.
+            await link.ForceStopAsync(CancellationToken.None).ConfigureAwait(false);
         }
 
+        await host.Remains.RemoveAsync(record.Id, link, SupervisorRemains.ForcedPatience).ConfigureAwait(false);
         await workflows.Destroy.DeleteDataAsync(record.Id).ConfigureAwait(false);
         host.Catalog.ReleaseSlot(record.IdSlot);
         stock.Forget(record.Id.Value);
@@ -366,6 +370,6 @@ internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workf
     [LoggerMessage(EventId = 1902, Level = LogLevel.Warning, Message = "keeping sandboxes ready failed; it is tried again, and creates start cold meanwhile")]
     private partial void LogFailed(Exception exception);
 
-    [LoggerMessage(EventId = 1903, Level = LogLevel.Warning, Message = "removing the sandbox {SandboxId}, made ahead of need, failed; the next start tries again")]
+    [LoggerMessage(EventId = 1903, Level = LogLevel.Warning, Message = "removing the sandbox {SandboxId}, made ahead of need, failed; it is tried again until it is gone")]
     private partial void LogRemoveFailed(Exception exception, string sandboxId);
 }

@@ -35,6 +35,8 @@ internal sealed partial class BtrfsVolumeStore : IVolumeStore
 
     public VolumeStoreCapabilities Capabilities { get; } = new(Snapshots: true, Quota: true, UniqueBytes: true);
 
+    public Action<Exception>? LeftBehind { get => recovery.LeftBehind; set => recovery.LeftBehind = value; }
+
     public string PathOf(VolumeKind kind, string key) => layout.PathOf(kind, key);
 
     public bool Exists(VolumeKind kind, string key) => layout.Exists(kind, key);

@@ -19,6 +19,9 @@ internal sealed class SpaceRecovery(string root, BlockingThreads threads)
     private bool syncing;
     private bool again;
 
+    /// <summary>As <see cref="IVolumeStore.LeftBehind"/>.</summary>
+    internal Action<Exception>? LeftBehind { get; set; }
+
     /// <summary>Says that something was removed; returns at once.</summary>
     internal void Removed()
     {
@@ -44,9 +47,10 @@ internal sealed class SpaceRecovery(string root, BlockingThreads threads)
             {
                 Subvolume.Delete(path);
             }
-            catch (LinuxException)
+            catch (LinuxException e)
             {
                 // Still marked for deletion by its suffix: ReclaimAsync tries again and reports.
+                LeftBehind?.Invoke(e);
             }
         },
         CancellationToken.None /* as above */));

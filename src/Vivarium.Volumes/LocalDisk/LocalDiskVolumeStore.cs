@@ -28,6 +28,8 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
 
     public VolumeStoreCapabilities Capabilities { get; } = new(Snapshots: false, Quota: false, UniqueBytes: false);
 
+    public Action<Exception>? LeftBehind { get; set; }
+
     public string PathOf(VolumeKind kind, string key) => layout.PathOf(kind, key);
 
     public bool Exists(VolumeKind kind, string key) => layout.Exists(kind, key);
@@ -249,6 +251,7 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
         Track(threads.RunAsync(
             () =>
             {
+                Exception? failure = null;
                 try
                 {
                     TreeRemoval.Remove(path, disposing.Token);
@@ -256,10 +259,16 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
                 catch (Exception e) when (e is IOException or OperationCanceledException)
                 {
                     // Its suffix says what it is; ReclaimAsync goes on with it.
+                    failure = e;
                 }
                 finally
                 {
                     active.Leave(path);
+                }
+
+                if (failure is IOException)
+                {
+                    LeftBehind?.Invoke(failure);
                 }
             },
             CancellationToken.None /* housekeeping of the store, not of the caller */));

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Vivarium.Host.Tests.Support;
+using Vivarium.Linux.Mounts;
 using Vivarium.Linux.Processes;
 using Vivarium.TestKit;
 using Vivarium.Wire.Errors;
@@ -39,9 +40,62 @@ public sealed class PressureTests
         Assert.Equal(0, (await daemon.RunAsync("box", "true")).Exit.Code);
         await daemon.CreateAsync("more");
 
-        // What could not be undone without descriptors is an orphan that the next start removes; that nothing is left is checked at the end.
-        await daemon.KillAsync();
-        await daemon.StartAgainAsync();
+        // What could not be undone without descriptors is undone now, without help.
+        await Eventually.True(() => HealthyAsync(daemon), TimeSpan.FromSeconds(30));
+        var left = "";
+        await Eventually.True(async () => (left = daemon.NotOwned(await daemon.ListAsync())).Length == 0, TimeSpan.FromSeconds(30), "nothing is left of the failed create: " + left);
+        Assert.Equal(["box", "more"], (await daemon.ListAsync()).Select(static s => s.Name).Order());
+    }
+
+    [Fact]
+    public async Task What_cannot_be_taken_away_is_said_and_tried_again_until_it_is_gone()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        var (data, logs, runtime) = (await daemon.CreateAsync("data"), await daemon.CreateAsync("logs"), await daemon.CreateAsync("runtime"));
+        string[] places =
+        [
+            Directory.CreateDirectory(Path.Combine(daemon.State, "pool/sandboxes", data.Id, "root/busy")).FullName,
+            Directory.CreateDirectory(Path.Combine(daemon.State, "sandboxes", logs.Id, "busy")).FullName,
+            Directory.CreateDirectory(Path.Combine(daemon.Runtime, runtime.Id, "busy")).FullName,
+        ];
+        Array.ForEach(places, static place => Mount.FileSystem("viv-test", place, "tmpfs", data: "size=64k"));
+        await daemon.DestroyAsync("data");
+        await daemon.DestroyAsync("logs");
+
+        // Killed is killed: its remains go in the background, too.
+        await daemon.DestroyAsync("runtime");
+        Assert.Empty(await daemon.ListAsync());
+        await Eventually.True(async () => (await LeftoversAsync(daemon))?.StartsWith("3 things could not be taken away", StringComparison.Ordinal) == true, TimeSpan.FromSeconds(10));
+        foreach (var place in places.Skip(1))
+        {
+            Mount.Unmount(place);
+        }
+
+        // Its volume had been put aside already.
+        Mount.Unmount(MountTable.AtAndBelow(daemon.State).Single(static m => m.FileSystem == "tmpfs").MountPoint);
+        await Eventually.True(() => HealthyAsync(daemon), TimeSpan.FromSeconds(30));
+        await daemon.EmptyAsync();
+        Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(daemon.State, "pool/sandboxes")));
+    }
+
+    [Fact]
+    public async Task A_destroy_that_failed_goes_on_by_itself()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        var made = await daemon.CreateAsync("box");
+        var busy = Directory.CreateDirectory(Path.Combine(daemon.Runtime, made.Id, "busy")).FullName;
+        Mount.FileSystem("viv-test", busy, "tmpfs", data: "size=64k");
+        await using (var client = await daemon.ConnectAsync())
+        {
+            await Assert.ThrowsAsync<VivariumException>(() => client.DestroyAsync(new DestroyParams { Ref = "box", Force = true }, None));
+        }
+
+        Assert.Equal(SandboxState.Destroying, (await daemon.GetAsync("box")).State);
+        Assert.Contains("sandbox box", await LeftoversAsync(daemon), StringComparison.Ordinal);
+        Mount.Unmount(busy);
+        await Eventually.True(async () => (await daemon.ListAsync()).Count == 0, TimeSpan.FromSeconds(30));
+        await Eventually.True(() => HealthyAsync(daemon), TimeSpan.FromSeconds(10));
+        await daemon.CreateAsync("box");
     }
 
     [Fact]
@@ -91,6 +145,14 @@ public sealed class PressureTests
         Assert.Equal("kept\n", (await daemon.RunAsync("ran", "cat", "/root/file")).Out());
         Assert.Contains((await again.DoctorAsync(None)).Checks, static c => c is { Name: "database", Status: "pass" });
     }
+
+    private static async Task<string?> LeftoversAsync(TestDaemon daemon)
+    {
+        await using var client = await daemon.ConnectAsync();
+        return (await client.HealthAsync(None)).Conditions.FirstOrDefault(static c => c.Name == "leftovers")?.Message;
+    }
+
+    private static async Task<bool> HealthyAsync(TestDaemon daemon) => await LeftoversAsync(daemon) is null;
 
     private static async Task<int?> StartOnceAsync(TestDaemon daemon)
     {
