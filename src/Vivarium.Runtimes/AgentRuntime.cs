@@ -105,6 +105,9 @@ internal abstract class AgentRuntime : ISandboxRuntime
         await RunningSession($"connect to guest port {port}").OpenAsync(port, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
+    public ValueTask<TimeSpan> PingAsync(CancellationToken cancellationToken) => RunningSession("ask the guest").PingAsync(cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask<DuplexStream> StartStreamAsync(string id, CancellationToken cancellationToken)
     {
         var stream = await ConnectAsync(GuestPort.Streams, cancellationToken).ConfigureAwait(false);

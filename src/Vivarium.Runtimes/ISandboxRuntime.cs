@@ -30,6 +30,9 @@ public interface ISandboxRuntime : IAsyncDisposable
     /// <summary>Opens a byte stream to a guest port; half-close with <see cref="Transport.DuplexStream.CompleteWritesAsync"/>.</summary>
     ValueTask<Transport.DuplexStream> ConnectAsync(int port, CancellationToken cancellationToken);
 
+    /// <summary>Asks the guest agent whether it lives; returns the round trip. Answered before anything else the agent does.</summary>
+    ValueTask<TimeSpan> PingAsync(CancellationToken cancellationToken);
+
     /// <summary>Opens a named stream: the handshake of guest port 1026.</summary>
     ValueTask<Transport.DuplexStream> StartStreamAsync(string id, CancellationToken cancellationToken);
 

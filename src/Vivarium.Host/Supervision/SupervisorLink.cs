@@ -20,6 +20,9 @@ internal sealed class SupervisorLink : IAsyncDisposable
     /// <summary>How long it may take to save a sandbox's memory.</summary>
     private static readonly TimeSpan SaveTime = TimeSpan.FromMinutes(15);
 
+    /// <summary>As that, for what the supervisor asks the guest: it notices and says itself that the guest is silent (13 s), which is the better answer.</summary>
+    private static readonly TimeSpan GuestAnswerTime = TimeSpan.FromSeconds(20);
+
     private readonly Lock gate = new();
     private readonly SupervisorClient client;
     private readonly TimeProvider time;
@@ -178,11 +181,11 @@ internal sealed class SupervisorLink : IAsyncDisposable
         AskAsync(token => client.TicketAsync(new TicketParams { Port = port }, token), cancellationToken);
 
     public Task<LaunchReply> LaunchAsync(ExecRequest request, CancellationToken cancellationToken) =>
-        AskAsync(token => client.LaunchAsync(new LaunchParams { Request = request }, token), cancellationToken);
+        AskGuestAsync(token => client.LaunchAsync(new LaunchParams { Request = request }, token), cancellationToken);
 
-    public Task<ProcessesPayload> ProcessesAsync(CancellationToken cancellationToken) => AskAsync(client.ProcessesAsync, cancellationToken);
+    public Task<ProcessesPayload> ProcessesAsync(CancellationToken cancellationToken) => AskGuestAsync(client.ProcessesAsync, cancellationToken);
 
-    public Task KillProcessAsync(KillProcessPayload kill, CancellationToken cancellationToken) => AskAsync(token => client.KillProcessAsync(kill, token), cancellationToken);
+    public Task KillProcessAsync(KillProcessPayload kill, CancellationToken cancellationToken) => AskGuestAsync(token => client.KillProcessAsync(kill, token), cancellationToken);
 
     public Task<PublishedPort> PublishAsync(PublishedPort port, CancellationToken cancellationToken) => AskAsync(token => client.PublishAsync(port, token), cancellationToken);
 
@@ -190,18 +193,18 @@ internal sealed class SupervisorLink : IAsyncDisposable
 
     public Task<PublishedPortsReply> PortsAsync(CancellationToken cancellationToken) => AskAsync(client.PortsAsync, cancellationToken);
 
-    public Task<ListenersPayload> ListenersAsync(CancellationToken cancellationToken) => AskAsync(client.ListenersAsync, cancellationToken);
+    public Task<ListenersPayload> ListenersAsync(CancellationToken cancellationToken) => AskGuestAsync(client.ListenersAsync, cancellationToken);
 
-    public Task SecretsAsync(SecretsParams secrets, CancellationToken cancellationToken) => AskAsync(token => client.PutSecretsAsync(secrets, token), cancellationToken);
+    public Task SecretsAsync(SecretsParams secrets, CancellationToken cancellationToken) => AskGuestAsync(token => client.PutSecretsAsync(secrets, token), cancellationToken);
 
     /// <summary>Gives a sandbox made ahead of need its name and settings.</summary>
-    public Task AdoptAsync(AdoptParams settings, CancellationToken cancellationToken) => AskAsync(token => client.AdoptAsync(settings, token), cancellationToken);
+    public Task AdoptAsync(AdoptParams settings, CancellationToken cancellationToken) => AskGuestAsync(token => client.AdoptAsync(settings, token), cancellationToken);
 
     /// <summary>Opens a guest port as a raw stream.</summary>
-    public Task<DuplexStream> ConnectAsync(int port, CancellationToken cancellationToken) => AskAsync(token => client.OpenPortAsync(port, token), cancellationToken);
+    public Task<DuplexStream> ConnectAsync(int port, CancellationToken cancellationToken) => AskGuestAsync(token => client.OpenPortAsync(port, token), cancellationToken);
 
     /// <summary>Starts a process in the sandbox, or joins one.</summary>
-    public Task<ExecClient> StartExecAsync(ExecRequest request, CancellationToken cancellationToken) => AskAsync(token => client.StartExecAsync(request, token), cancellationToken);
+    public Task<ExecClient> StartExecAsync(ExecRequest request, CancellationToken cancellationToken) => AskGuestAsync(token => client.StartExecAsync(request, token), cancellationToken);
 
     public Task PauseAsync(CancellationToken cancellationToken) => AskAsync(client.PauseAsync, cancellationToken);
 
@@ -296,6 +299,10 @@ internal sealed class SupervisorLink : IAsyncDisposable
                 SupervisorProtocols.Reason);
         }
     }
+
+    private Task<T> AskGuestAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken) => AskAsync(call, cancellationToken, GuestAnswerTime);
+
+    private Task AskGuestAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken) => AskAsync(call, cancellationToken, GuestAnswerTime);
 
     private async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken, TimeSpan? longest = null)
     {

@@ -209,9 +209,10 @@ internal sealed class ClientConnections(SupervisedSandbox sandbox, SupervisorLog
     private async Task ConnectAsync(LineStream line, Socket socket, PeerIdentity peer, CancellationToken cancellationToken)
     {
         DuplexStream guest;
+        ConnectLine request;
         try
         {
-            var request = await line.ReadJsonLineAsync(SupervisorJson.Default.ConnectLine, MaxFirstLine, cancellationToken).ConfigureAwait(false);
+            request = await line.ReadJsonLineAsync(SupervisorJson.Default.ConnectLine, MaxFirstLine, cancellationToken).ConfigureAwait(false);
             if (request.Ticket is null ? !peer.IsOwner : !sandbox.Tickets.TryUse(request.Ticket, request.Connect))
             {
                 throw new VivariumException(
@@ -232,7 +233,7 @@ internal sealed class ClientConnections(SupervisedSandbox sandbox, SupervisorLog
         try
         {
             await line.WriteJsonLineAsync(new ConnectReply { Ok = true }, SupervisorJson.Default.ConnectReply, stopping.Token).ConfigureAwait(false);
-            using var splice = new StreamSplice(line, socket, guest, sandbox.Activity);
+            using var splice = new StreamSplice(line, socket, guest, sandbox.Activity, AnswerWatch.Of(request.Connect, sandbox.Pulse));
             await splice.RunAsync(stopping.Token).ConfigureAwait(false);
         }
         finally

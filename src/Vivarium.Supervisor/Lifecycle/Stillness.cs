@@ -16,6 +16,9 @@ internal sealed class Stillness(ISandboxRuntime runtime, StatusBoard board, Paus
     private readonly Lock gate = new();
     private Hold? current;
 
+    /// <summary>Whether it is held still now, or is about to be.</summary>
+    public bool IsHeld => pausing.Turn.CurrentCount == 0;
+
     /// <summary>Returns when nothing in the sandbox moves any more.</summary>
     public async Task BeginAsync(FreezeParams how, CancellationToken callerEnded, CancellationToken cancellationToken)
     {

@@ -45,7 +45,8 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
         this.log = log;
         Spec = spec;
         Board = new StatusBoard(Activity);
-        Processes = new LaunchedProcesses(runtime, Board, Activity, spec, log);
+        Pulse = new GuestPulse(runtime.PingAsync, () => Board.Phase != SupervisorPhase.Running || Stillness!.IsHeld);
+        Processes = new LaunchedProcesses(runtime, Pulse, Board, Activity, spec, log);
         Board.RunningProcesses = () => Processes.Count;
         Ports = new PublishedPorts(new PortConnections(ConnectAsync, Activity, log), log);
         Pausing = new Pausing(runtime, Board, () => Spec.Runtime is "gvisor" or "vm" ? control : null, () => new SavedSandbox { Token = token, Launched = Processes.Followed }, log);
@@ -61,6 +62,9 @@ internal sealed class SupervisedSandbox : IAsyncDisposable
 
     /// <summary>For the idle timer.</summary>
     public Activity Activity { get; } = new(TimeProvider.System);
+
+    /// <summary>Whether its agent answers.</summary>
+    public GuestPulse Pulse { get; }
 
     /// <summary>Its one-time tickets.</summary>
     public TicketOffice Tickets { get; } = new(TimeProvider.System);

@@ -11,7 +11,7 @@ using Vivarium.Wire.Supervisor;
 namespace Vivarium.Supervisor.Processes;
 
 /// <summary>Processes the supervisor stays attached to, so that their output is logged whoever else comes and goes.</summary>
-internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard board, Activity activity, SupervisorSpec spec, SupervisorLog log) : IAsyncDisposable
+internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse pulse, StatusBoard board, Activity activity, SupervisorSpec spec, SupervisorLog log) : IAsyncDisposable
 {
     private const int MaxProcesses = 1024;
 
@@ -85,7 +85,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, StatusBoard boa
             var stream = await runtime.ConnectAsync(GuestPort.Exec, cancellationToken).ConfigureAwait(false);
 
             // The process must not depend on this connection: it outlives whatever happens to the log.
-            var process = await ExecClient.StartAsync(stream, request with { KillOnDisconnect = false }, cancellationToken).ConfigureAwait(false);
+            var process = await pulse.FirstAnswerAsync(token => ExecClient.StartAsync(stream, request with { KillOnDisconnect = false }, token), cancellationToken).ConfigureAwait(false);
             Follow(process, 0);
             return process.Pid;
         }

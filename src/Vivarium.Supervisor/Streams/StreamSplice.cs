@@ -8,8 +8,9 @@ namespace Vivarium.Supervisor.Streams;
 /// <summary>
 /// Carries bytes between a client's socket and a guest stream, both ways, each with its own end. The stream is closed when both directions have ended,
 /// when either side breaks, or when the client is gone altogether (which the kernel tells apart from a half-close as long as our own end is open).
+/// Where it is said what is expected of the guest, a client that waits for an answer of an agent that does not live is told so, in the agent's stead.
 /// </summary>
-internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStream guest, Activity activity) : IDisposable
+internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStream guest, Activity activity, AnswerWatch? answers = null) : IDisposable
 {
     private const int BufferBytes = 256 * 1024;
     private const int SmallBufferBytes = 16 * 1024;
@@ -24,8 +25,10 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
         await using var registration = stopping.UnsafeRegister(static state => ((CancellationTokenSource)state!).Cancel(), broken).ConfigureAwait(false);
         var toClient = Guarded(GuestToClientAsync);
         var toGuest = Guarded(ClientToGuestAsync);
+        var watch = answers is null ? Task.CompletedTask : WatchAnswersAsync(answers);
         await Task.WhenAll(toClient, toGuest).ConfigureAwait(false);
-        await broken.CancelAsync().ConfigureAwait(false); // ends the watch of a half-closed client
+        await broken.CancelAsync().ConfigureAwait(false); // ends the watches
+        await watch.ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -48,7 +51,7 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
 
     private async Task GuestToClientAsync()
     {
-        await guest.CopyToAsync(new ClientSink(client, activity), BufferBytes, broken.Token).ConfigureAwait(false);
+        await guest.CopyToAsync(new ClientSink(this), BufferBytes, broken.Token).ConfigureAwait(false);
 
         // Once our own end is shut the kernel reports every end of the client's as a hang-up, although it may be the orderly end of what it had to say.
         outputEnded = true;
@@ -64,6 +67,7 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
             while (await client.ReadAsync(buffer, broken.Token).ConfigureAwait(false) is var n and > 0)
             {
                 activity.Touch();
+                answers?.Asked();
                 try
                 {
                     await guest.WriteAsync(buffer.AsMemory(0, n), broken.Token).ConfigureAwait(false);
@@ -115,20 +119,44 @@ internal sealed class StreamSplice(DuplexStream client, Socket socket, DuplexStr
         }
     }
 
+    /// <summary>Ends a stream whose request the agent does not answer because it does not live.</summary>
+    private async Task WatchAnswersAsync(AnswerWatch watch)
+    {
+        try
+        {
+            if (await watch.IsSilentAsync(broken.Token).ConfigureAwait(false))
+            {
+                await client.WriteAsync(AnswerWatch.ErrorLine(), broken.Token).ConfigureAwait(false);
+                await Guarded(static () => throw new IOException("the guest is silent")).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The splice has ended.
+        }
+    }
+
+    private DuplexStream Client => client;
+
+    private Activity Activity => activity;
+
+    private AnswerWatch? Answers => answers;
+
     private bool IsGone() => !outputEnded && PeerGone.Check(socket);
 
     /// <summary>Writes to the client and notes the activity; <c>CopyToAsync</c> of a guest stream writes straight from its receive buffers.</summary>
-    private sealed class ClientSink(DuplexStream client, Activity activity) : DuplexStream
+    private sealed class ClientSink(StreamSplice splice) : DuplexStream
     {
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            activity.Touch();
-            return client.WriteAsync(buffer, cancellationToken);
+            splice.Activity.Touch();
+            splice.Answers?.Answered();
+            return splice.Client.WriteAsync(buffer, cancellationToken);
         }
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
-        public override ValueTask CompleteWritesAsync(CancellationToken cancellationToken = default) => client.CompleteWritesAsync(cancellationToken);
+        public override ValueTask CompleteWritesAsync(CancellationToken cancellationToken = default) => splice.Client.CompleteWritesAsync(cancellationToken);
 
         public override ValueTask DisposeAsync()
         {
