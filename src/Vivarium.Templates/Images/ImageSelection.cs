@@ -19,6 +19,7 @@ internal sealed class ImageSelection(IImageFiles files, string? image, Platform 
     private const int DeepestIndex = 4;
     private const int MostDocuments = 256;
     private const string RefName = "org.opencontainers.image.ref.name";
+    private static readonly string[] HubPrefixes = ["docker.io/library/", "docker.io/"];
     private const string FullName = "io.containerd.image.name";
 
     private readonly ImageDocuments documents = new(files, cancellationToken);
@@ -184,8 +185,11 @@ internal sealed class ImageSelection(IImageFiles files, string? image, Platform 
 
     private static IEnumerable<string> NamesOf(OciDescriptor top) => new[]
     {
-        top.Annotations?.GetValueOrDefault(FullName), top.Annotations?.GetValueOrDefault(RefName), top.Digest,
+        Familiar(top.Annotations?.GetValueOrDefault(FullName)), top.Annotations?.GetValueOrDefault(FullName), top.Annotations?.GetValueOrDefault(RefName), top.Digest,
     }.OfType<string>();
+
+    /// <summary>A full name as users of docker type it: <c>docker.io/library/app:1.0</c> is <c>app:1.0</c>.</summary>
+    private static string? Familiar(string? full) => Array.Find(HubPrefixes, prefix => full?.StartsWith(prefix, StringComparison.Ordinal) == true) is { } prefix ? full![prefix.Length..] : full;
 
     private static string Show(string? os, string? architecture, string? variant) => new Platform(os ?? "?", architecture ?? "?", variant).ToString();
 

@@ -40,6 +40,47 @@ public sealed class ImportTests(ImportFixture fixture) : IClassFixture<ImportFix
         }
     }
 
+    /// <summary>docker save of engine 25 and later: an OCI layout with names as containerd writes them, and manifest.json beside it. Before that: a directory a layer, shared ones as links.</summary>
+    [Fact]
+    public async Task What_docker_save_wrote_over_the_years_has_one_digest()
+    {
+        await Shell.RunAsync($$"""
+            cd {{fixture.Work}}; cp -a layout newer; mkdir legacy
+            python3 - <<'END'
+            import hashlib, json, os, shutil
+            blob = lambda root, d: root + '/blobs/' + d.replace(':', '/')
+            index = json.load(open('newer/index.json'))
+            top = index['manifests'][0]
+            manifest = json.load(open(blob('newer', top['digest'])))
+            top['annotations'] = {'io.containerd.image.name': 'docker.io/library/app:1.0', 'org.opencontainers.image.ref.name': '1.0'}
+            json.dump(index, open('newer/index.json', 'w'))
+            json.dump([{'Config': 'blobs/' + manifest['config']['digest'].replace(':', '/'), 'RepoTags': ['app:1.0'], 'Layers': ['blobs/' + l['digest'].replace(':', '/') for l in manifest['layers']]}], open('newer/manifest.json', 'w'))
+            json.dump(dict(app=dict(tag='x')), open('newer/repositories', 'w'))
+            config = open(blob('layout', manifest['config']['digest']), 'rb').read()
+            name = hashlib.sha256(config).hexdigest() + '.json'
+            open('legacy/' + name, 'wb').write(config)
+            layers = []
+            for i, l in enumerate(manifest['layers']):
+                ident = hashlib.sha256(b'%d' % i).hexdigest()
+                os.makedirs('legacy/%s' % ident)
+                os.makedirs('legacy/real%d' % i)
+                os.system('gzip -dc < %s > legacy/real%d/layer.tar' % (blob('layout', l['digest']), i))
+                os.symlink('../real%d/layer.tar' % i, 'legacy/%s/layer.tar' % ident)
+                open('legacy/%s/VERSION' % ident, 'w').write('1.0')
+                layers.append(ident + '/layer.tar')
+            json.dump([{'Config': name, 'RepoTags': ['app:1.0'], 'Layers': layers}], open('legacy/manifest.json', 'w'))
+            END
+            tar -C newer -cf newer.tar blobs index.json manifest.json oci-layout repositories; tar -C legacy -cf legacy.tar .
+            """);
+        var digest = (await fixture.ImportAsync(fixture.Layout)).Record.Digest;
+        foreach (var form in new[] { "newer.tar", "legacy.tar" })
+        {
+            Assert.Equal((form, digest), (form, (await fixture.ImportAsync($"{fixture.Work}/{form}", "again")).Record.Digest));
+            Assert.Equal((form, digest), (form, (await fixture.ImportAsync($"{fixture.Work}/{form}", "again", image: "app:1.0")).Record.Digest));
+            Assert.Equal("no_such_image", (await Assert.ThrowsAsync<VivariumException>(() => fixture.ImportAsync($"{fixture.Work}/{form}", "none", image: "app:2.0"))).Reason);
+        }
+    }
+
     [Fact]
     public async Task A_directory_and_its_archives_are_the_same_files()
     {
