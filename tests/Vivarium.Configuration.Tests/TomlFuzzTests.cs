@@ -1,5 +1,6 @@
 using System.Text;
 using Vivarium.Configuration.Toml;
+using Vivarium.TestKit;
 
 namespace Vivarium.Configuration.Tests;
 
@@ -48,6 +49,27 @@ public sealed class TomlFuzzTests
             text.Length = random.Next(2) == 0 ? text.Length : random.Next(text.Length);
             Check(text.ToString());
         }
+    }
+
+    [Fact]
+    public void A_configuration_with_bytes_changed_is_loaded_or_refused_with_places()
+    {
+        using var work = new TempDir();
+        var file = work["config.toml"];
+        const string valid = "[paths]\nstate = \"/var/lib/v\"\n[limits]\nmax_sandboxes = 10\nmax_timeout = \"24h\"\n[defaults]\nmemory = \"512MiB\"\ncpus = 1.5\n[network]\npool4 = \"10.1.0.0/16\"\n[templates]\nca_certificates = [\"/etc/a.pem\"]\n[warm_pool]\nenabled = false\n";
+        var loaded = 0;
+        Fuzz.Text(
+            [valid],
+            text =>
+            {
+                File.WriteAllText(file, text);
+                var result = ConfigLoader.Read(new ConfigSources { File = file });
+                loaded += result.Errors.Count == 0 ? 1 : 0;
+                Assert.All(result.Errors, static e => Assert.NotEmpty(e.ToString()));
+            },
+            static _ => false,
+            rounds: 1500);
+        Assert.True(loaded > 0, "some damage must leave a configuration");
     }
 
     private static void Check(string text)

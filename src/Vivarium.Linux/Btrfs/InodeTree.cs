@@ -14,7 +14,7 @@ internal sealed class InodeTree : IDisposable
 
     private const ulong LastInode = unchecked((ulong)-256L);
     private const uint InodeItem = 1, InodeReference = 12, InodeExtendedReference = 13, Attribute = 24, DirectoryIndex = 96, ExtentData = 108, RootItem = 132;
-    private const int DirectoryItemHeader = 30;
+    internal const int DirectoryItemHeader = 30;
     private readonly SafeFileHandle handle;
     private readonly string path;
     private readonly ulong id;
@@ -98,13 +98,19 @@ internal sealed class InodeTree : IDisposable
             // struct btrfs_dir_item: key of what it stands for, transaction, lengths of data and name, type, name.
             if (data.Length >= DirectoryItemHeader)
             {
-                var length = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(data[27..]), data.Length - DirectoryItemHeader);
-                entries.Add(new Entry(data.Slice(DirectoryItemHeader, length).ToArray(), data[8] == RootItem ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(data)));
+                entries.Add(ReadEntry(data));
             }
 
             return true;
         });
         return entries;
+    }
+
+    /// <summary>An entry of a directory, from an item of at least <see cref="DirectoryItemHeader"/> bytes.</summary>
+    internal static Entry ReadEntry(ReadOnlySpan<byte> data)
+    {
+        var length = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(data[27..]), data.Length - DirectoryItemHeader);
+        return new Entry(data.Slice(DirectoryItemHeader, length).ToArray(), data[8] == RootItem ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(data));
     }
 
     /// <summary>
@@ -129,7 +135,7 @@ internal sealed class InodeTree : IDisposable
     private void Visit(ulong inode, uint firstType, uint lastType, TreeSearch.Visitor visitor) =>
         TreeSearch.Visit(handle, new TreeSearch.Range(id, inode, inode, firstType, lastType), path, visitor, CancellationToken.None /* one inode */);
 
-    private static long Written(ReadOnlySpan<byte> extent, ulong since, HashSet<ulong> counted)
+    internal static long Written(ReadOnlySpan<byte> extent, ulong since, HashSet<ulong> counted)
     {
         const int typeOffset = 0x14, dataOffset = 0x15, bytesOffset = 0x1d;
         if (extent.Length <= dataOffset || BinaryPrimitives.ReadUInt64LittleEndian(extent) <= since)

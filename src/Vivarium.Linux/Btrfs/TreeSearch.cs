@@ -39,22 +39,9 @@ internal static class TreeSearch
                     return true;
                 }
 
-                var position = ArgumentBytes;
-                for (var i = 0; i < count; i++)
+                if (!Each(rented.AsSpan(ArgumentBytes, BufferBytes), count, path, visitor, ref next))
                 {
-                    var header = rented.AsSpan(position);
-                    var item = new Item(
-                        BinaryPrimitives.ReadUInt64LittleEndian(header[8..]),
-                        BinaryPrimitives.ReadUInt32LittleEndian(header[24..]),
-                        BinaryPrimitives.ReadUInt64LittleEndian(header[16..]));
-                    var length = (int)BinaryPrimitives.ReadUInt32LittleEndian(header[28..]);
-                    if (!visitor(in item, header.Slice(HeaderBytes, length)))
-                    {
-                        return false;
-                    }
-
-                    position += HeaderBytes + length;
-                    next = item;
+                    return false;
                 }
 
                 if (next.Offset < ulong.MaxValue)
@@ -75,6 +62,32 @@ internal static class TreeSearch
         {
             ArrayPool<byte>.Shared.Return(rented);
         }
+    }
+
+    /// <summary>Takes the items of one answer apart; <paramref name="last"/> is the key of the last one.</summary>
+    /// <exception cref="LinuxException">EIO: an item does not lie within the answer.</exception>
+    internal static bool Each(ReadOnlySpan<byte> answer, uint count, string path, Visitor visitor, ref Item last)
+    {
+        for (var i = 0u; i < count; i++)
+        {
+            var length = answer.Length < HeaderBytes ? uint.MaxValue : BinaryPrimitives.ReadUInt32LittleEndian(answer[28..]);
+            if (length > answer.Length - HeaderBytes)
+            {
+                throw new LinuxException("search tree", path, Errno.EIO);
+            }
+
+            var item = new Item(
+                BinaryPrimitives.ReadUInt64LittleEndian(answer[8..]), BinaryPrimitives.ReadUInt32LittleEndian(answer[24..]), BinaryPrimitives.ReadUInt64LittleEndian(answer[16..]));
+            if (!visitor(in item, answer.Slice(HeaderBytes, (int)length)))
+            {
+                return false;
+            }
+
+            answer = answer[(HeaderBytes + (int)length)..];
+            last = item;
+        }
+
+        return true;
     }
 
     private static uint Search(SafeFileHandle handle, byte[] buffer, Range range, Item first, string path)
