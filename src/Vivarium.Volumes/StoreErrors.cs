@@ -19,7 +19,7 @@ internal static class StoreErrors
 
     internal static VivariumException PoolFull(string operation, Exception? inner = null) => new(
         ErrorCode.ResourceExhausted,
-        $"{operation}: the pool has no room left",
+        $"{operation}: the pool has no room left (bytes, or inodes where its file system counts them)",
         "remove sandboxes or templates you no longer need ('viv prune', 'viv template rm'), or enlarge the pool ([pool] size)",
         "pool_full",
         inner);

@@ -28,7 +28,7 @@ internal sealed partial class BtrfsVolumeStore : IVolumeStore
     {
         this.layout = layout;
         this.backing = backing;
-        recovery = new SpaceRecovery(layout.Root, slow);
+        recovery = new SpaceRecovery(layout.Root, slow, backing.Secure);
     }
 
     public string Name => "btrfs";
@@ -278,8 +278,9 @@ internal sealed partial class BtrfsVolumeStore : IVolumeStore
 
     private PoolSpace Space()
     {
-        var space = BtrfsHealth.Count(BtrfsFileSystem.Space(layout.Root));
-        return backing.RoomBeneath(space.UsedBytes) is { } room && room < space.FreeBytes
+        var books = BtrfsFileSystem.Space(layout.Root);
+        var space = BtrfsHealth.Count(books);
+        return backing.RoomBeneath(books.DataUsed) is { } room && room < space.FreeBytes
             ? new PoolSpace(space.UsedBytes + room, space.UsedBytes, room)
             : space;
     }

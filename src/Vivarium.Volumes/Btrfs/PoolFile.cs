@@ -61,15 +61,42 @@ internal sealed class PoolFile : IPoolBacking
             pool.Grow(sizeBytes);
         }
 
+        pool.Secure();
         return pool;
     }
 
-    public long? RoomBeneath(long poolUsedBytes)
+    public long? RoomBeneath(long dataBytes)
     {
-        // Blocks the file has already are the pool's to write again.
+        // Blocks the file has already are the pool's to write again; those where metadata lies are for nothing else.
         var allocated = EntryStatus.OfLink(image)?.AllocatedBytes ?? 0;
         var disk = new DriveInfo(Path.GetDirectoryName(image)!).AvailableFreeSpace;
-        return Math.Max(0, disk - KeptForOthers) + Math.Max(0, allocated - poolUsedBytes);
+        return Math.Max(0, disk - KeptForOthers) + Math.Max(0, allocated - ChunkTree.MetadataOf(mountPoint).Sum(static e => e.Length) - dataBytes);
+    }
+
+    /// <summary>
+    /// Gives the file real blocks where the file system keeps metadata. A sparse file whose disk is full cannot be written, and a btrfs that cannot write metadata turns
+    /// read-only for everybody until it is mounted anew; data that cannot be written fails for whoever wrote it, and goes on when there is room. Discards take blocks away
+    /// again, so this is repeated. Small pools, which have data and metadata in the same places, cannot be secured so.
+    /// </summary>
+    public void Secure()
+    {
+        try
+        {
+            var disk = new DriveInfo(Path.GetDirectoryName(image)!);
+            using var file = File.OpenHandle(image, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            foreach (var extent in ChunkTree.MetadataOf(mountPoint))
+            {
+                // Not the last of a small disk: what it has must do for data, too.
+                if (disk.AvailableFreeSpace > KeptForOthers + (2 * extent.Length))
+                {
+                    Allocation.Reserve(file, extent.Offset, extent.Length, image);
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // A file system that cannot do it, or has no room: as it was without.
+        }
     }
 
     public void Grow(long totalBytes)

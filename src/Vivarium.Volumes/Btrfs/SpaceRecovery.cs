@@ -5,19 +5,21 @@ using Vivarium.Linux.Btrfs;
 namespace Vivarium.Volumes.Btrfs;
 
 /// <summary>
-/// Work after removals. The kernel frees removed subvolumes when its cleaner wakes, with the next commit; where space is short that is asked for at once.
+/// Work after removals, and now and then what keeps the pool safe from a full disk underneath. The kernel frees removed subvolumes when its cleaner wakes, with the next commit; where space is short that is asked for at once.
 /// </summary>
-internal sealed class SpaceRecovery(string root, BlockingThreads threads)
+internal sealed class SpaceRecovery(string root, BlockingThreads threads, Action secure)
 {
     private const double HurryFraction = 0.7;
     private static readonly TimeSpan FreeDeadline = TimeSpan.FromSeconds(20);
     private static readonly ManualResetEventSlim Never = new();
+    private static readonly TimeSpan SecureEvery = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FreePoll = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock gate = new();
     private readonly HashSet<Task> running = [];
     private bool syncing;
     private bool again;
+    private long securedAt = Stopwatch.GetTimestamp();
 
     /// <summary>As <see cref="IVolumeStore.LeftBehind"/>.</summary>
     internal Action<Exception>? LeftBehind { get; set; }
@@ -137,6 +139,12 @@ internal sealed class SpaceRecovery(string root, BlockingThreads threads)
             catch (LinuxException)
             {
                 // A pool that cannot sync shows it in its health; the removal itself has succeeded.
+            }
+
+            if (Stopwatch.GetElapsedTime(securedAt) > SecureEvery)
+            {
+                securedAt = Stopwatch.GetTimestamp();
+                secure();
             }
         }
     }

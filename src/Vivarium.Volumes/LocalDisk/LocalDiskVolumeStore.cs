@@ -312,5 +312,9 @@ internal sealed class LocalDiskVolumeStore : IVolumeStore
         {
             throw StoreErrors.Map(e, operation);
         }
+        catch (IOException e) when (e.HResult is Errno.ENOSPC or Errno.EDQUOT)
+        {
+            throw StoreErrors.PoolFull(operation, e);
+        }
     }
 }

@@ -32,6 +32,7 @@ public sealed class TreeSearchFuzzTests
                     }
 
                     InodeTree.Written(data, 0, counted);
+                    ChunkTree.Read(data, []);
                     return item.ObjectId < 1000;
                 }, ref last);
             },

@@ -9,6 +9,10 @@ namespace Vivarium.Storage.Tests.Volumes;
 /// <summary>The pool file: making, finding again, growing, filling, letting go.</summary>
 public sealed class BtrfsPoolTests
 {
+    private const string Data = "fallocate -l BULK bulk; cat /dev/zero > fill 2>/dev/null || true";
+
+    private const string SmallFiles = "python3 -c 'import itertools\ntry:\n for i in itertools.count():\n  open(\"f%d\" % i, \"w\").write(\"x\" * 1900)\nexcept OSError as e:\n  assert e.errno == 28, e'";
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -111,17 +115,19 @@ public sealed class BtrfsPoolTests
         Assert.Equal(ErrorCode.InvalidArgument, (await Assert.ThrowsAsync<VivariumException>(() => fixture.Store.GrowAsync(1L << 30, Token))).Code);
     }
 
+    /// <summary>Filled with data, and with what has no data at all: where btrfs runs out of metadata, others run out of inodes.</summary>
     [Theory]
-    [InlineData(150L << 20)]
-    [InlineData(6000L << 20)]
-    public async Task A_full_pool_refuses_precisely_and_removing_makes_room(long bytes)
+    [InlineData(150L << 20, Data)]
+    [InlineData(6000L << 20, Data)]
+    [InlineData(150L << 20, SmallFiles)]
+    public async Task A_full_pool_refuses_precisely_and_removing_makes_room(long bytes, string how)
     {
         await using var fixture = await StoreFixture.OpenAsync("btrfs", bytes);
         var store = fixture.Store;
         await fixture.TemplateAsync("t", ("a", "x"));
         await store.CloneAsync(VolumeKind.Template, "t", VolumeKind.Sandbox, "s", Token);
         Assert.Equal(PoolState.Healthy, (await store.HealthAsync(Token)).State);
-        await Shell.RunAsync($"fallocate -l {bytes / 10 * 9} {store.PathOf(VolumeKind.Sandbox, "s")}/bulk; cat /dev/zero > {store.PathOf(VolumeKind.Sandbox, "s")}/fill 2>/dev/null || true; sync -f {store.PathOf(VolumeKind.Sandbox, "s")} || true");
+        await Shell.RunAsync($"cd {store.PathOf(VolumeKind.Sandbox, "s")}; {how.Replace("BULK", $"{bytes / 10 * 9}", StringComparison.Ordinal)}; sync -f . || true");
 
         var health = await store.HealthAsync(Token);
         Assert.True(health.State == PoolState.Critical, $"{health} {await store.SpaceAsync(Token)}");

@@ -69,6 +69,34 @@ public sealed class HostedPoolTests : IAsyncLifetime
         await store.UnmountAsync(Token);
     }
 
+    [Fact]
+    public async Task When_the_disk_under_a_pool_is_full_others_go_on_and_so_does_all_when_there_is_room()
+    {
+        await Shell.RunAsync($"cd {directory} && mkdir disk && truncate -s 1500M image && mkfs.ext4 -q -m 0 -O ^has_journal image && mount -o loop image disk");
+        var opened = await VolumeStores.OpenAsync(new PoolOptions { StateDirectory = directory + "/disk/state", Store = "btrfs", SizeBytes = 8L << 30 }, Token);
+        await using var store = opened.Store;
+        await store.CreateAsync(VolumeKind.Template, "making", Token);
+        await store.CommitAsync(VolumeKind.Template, "making", "t", Token);
+        await store.CloneAsync(VolumeKind.Template, "t", VolumeKind.Sandbox, "greedy", Token);
+        await store.CloneAsync(VolumeKind.Template, "t", VolumeKind.Sandbox, "other", Token);
+        var other = store.PathOf(VolumeKind.Sandbox, "other");
+        await Shell.RunAsync($"echo kept > {other}/before; sync -f {other}");
+
+        // Somebody else takes nearly all of it, a sandbox the rest: it hears of it, the pool is full and says so, and a neighbour's small file is written.
+        await Shell.RunAsync($"fallocate -l $(($(df -B1 --output=avail {directory}/disk | tail -1) - 8000000)) {directory}/disk/of-somebody-else; dd if=/dev/zero of={store.PathOf(VolumeKind.Sandbox, "greedy")}/fill bs=1M count=300 conv=fsync 2>/dev/null && exit 1; true");
+        Assert.Equal(PoolState.Critical, (await store.HealthAsync(Token)).State);
+        Assert.Equal("pool_full", (await Assert.ThrowsAsync<VivariumException>(() => store.CloneAsync(VolumeKind.Template, "t", VolumeKind.Sandbox, "late", Token))).Reason);
+        await Shell.RunAsync($"echo small | dd of={other}/meanwhile conv=fsync 2>/dev/null");
+
+        // Without help: there is room again, and everything is as before.
+        File.Delete($"{directory}/disk/of-somebody-else");
+        await store.DeleteAsync(VolumeKind.Sandbox, "greedy", Token);
+        await StoreFixture.WithinAsync(() => store.HealthAsync(Token).Result.State == PoolState.Healthy, "the pool is healthy again");
+        await store.CloneAsync(VolumeKind.Template, "t", VolumeKind.Sandbox, "late", Token);
+        Assert.Equal("kept\n10485760\n", await Shell.RunAsync($"dd if=/dev/urandom of={other}/big bs=1M count=10 conv=fsync 2>/dev/null && cat {other}/before && stat -c %s {other}/big"));
+        await store.UnmountAsync(Token);
+    }
+
     private Task<VolumeStores.Opened> Open(string store) => VolumeStores.OpenAsync(
         new PoolOptions { StateDirectory = directory + "/disk/state", Store = store, SizeBytes = 2L << 30 }, Token);
 
