@@ -213,6 +213,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         }
 
         Services.Networks.Restore(loaded.Records);
+        Workflows.Warm.Expect();
         var reattach = new Reattach(Services, Workflows);
         var entrance = new SemaphoreSlim(ReattachedAtOnce);
         var settling = new List<Task>();
@@ -248,6 +249,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
         {
             await Task.WhenAll(settling).ConfigureAwait(false);
             LogSettled(settling.Count);
+            await Workflows.Warm.TakeOverAsync().ConfigureAwait(false);
             await new ReclaimOrphans(Services, Workflows, quarantined).RunAsync(stopping.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)

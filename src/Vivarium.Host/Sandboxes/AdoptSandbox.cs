@@ -28,6 +28,7 @@ internal sealed partial class AdoptSandbox(HostServices host, SandboxWorkflows w
         }
 
         // From here on whatever undoes the create undoes this one too.
+        workflows.Warm.Give(warm);
         sandbox.Attach(warm.Link);
         var volumes = await host.Pool.GetAsync(cancellationToken).ConfigureAwait(false);
         await workflows.Create.RequireRoomAsync(record, volumes, cancellationToken).ConfigureAwait(false);

@@ -71,6 +71,15 @@ internal sealed class SandboxCatalog
         }
     }
 
+    /// <summary>Sets aside the range of ids of a sandbox the last daemon made ahead.</summary>
+    public void HoldSlot(int slot)
+    {
+        lock (gate)
+        {
+            heldSlots.Add(slot);
+        }
+    }
+
     /// <summary>Frees a range set aside; one that a listed sandbox has taken over is not touched.</summary>
     public void ReleaseSlot(int? slot)
     {

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Vivarium.Host.Naming;
 using Vivarium.Host.Snapshots;
+using Vivarium.Host.Warm;
 using Vivarium.Linux.Processes;
 using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
@@ -119,4 +120,5 @@ public sealed record SandboxRecord
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(SandboxRecord))]
 [JsonSerializable(typeof(SnapshotRecord))]
+[JsonSerializable(typeof(WarmNote))]
 internal sealed partial class StateJson : JsonSerializerContext;

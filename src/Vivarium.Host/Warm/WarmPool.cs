@@ -19,7 +19,8 @@ namespace Vivarium.Host.Warm;
 /// </summary>
 /// <remarks>
 /// A create takes what is ready and never waits for this. What has gone stale (its template was rebuilt, its supervisor died, its shape is unused) and, under
-/// pressure (pool nearly full, little memory), everything, is removed. A clean stop of the daemon removes all; after any other end they are orphans.
+/// pressure (pool nearly full, little memory), everything, is removed. A clean stop of the daemon removes all; after any other end the next daemon takes over those
+/// that are ready (<see cref="WarmNotes"/>), and what was being made or given away is an orphan.
 /// </remarks>
 internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workflows) : IAsyncDisposable
 {
@@ -32,6 +33,8 @@ internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workf
     private readonly SemaphoreSlim changed = new(0, 1);
     private readonly CancellationTokenSource stopping = new();
     private readonly ILogger logger = host.Loggers.CreateLogger<WarmPool>();
+    private readonly WarmNotes notes = new(host.Paths);
+    private IReadOnlyList<WarmNote> left = [];
     private Task running = Task.CompletedTask;
     private string? held;
     private long? failedAt;
@@ -44,6 +47,58 @@ internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workf
             running = Task.Run(RunAsync);
         }
     }
+
+    /// <summary>Looks at what the last daemon had ready, so that none of it is taken for an orphan and its ranges of ids stay its own; before anything else is made.</summary>
+    public void Expect()
+    {
+        if (!config.Enabled)
+        {
+            return;
+        }
+
+        left = [.. notes.All().Where(n => !host.Catalog.Contains(n.Record.Id.Value))];
+        foreach (var note in left)
+        {
+            stock.Announce(note.Record.Id.Value);
+            if (note.Record.IdSlot is { } slot)
+            {
+                host.Catalog.HoldSlot(slot);
+            }
+        }
+    }
+
+    /// <summary>Takes over what the last daemon had ready, or removes it. Does not throw.</summary>
+    public async Task TakeOverAsync()
+    {
+        foreach (var note in left)
+        {
+            SupervisorLink? link = null;
+            try
+            {
+                link = await SupervisorLink.OpenAsync(host.Paths.Supervisor(note.Record.Id).Socket, host.Time, stopping.Token).ConfigureAwait(false);
+                if (link is { IsOver: false, Incompatible: null, Status.Phase: SupervisorPhase.Running })
+                {
+                    stock.Use(note.Shape);
+                    stock.Add(new WarmSandbox(note.Shape, note.Record, link, link.Info.EnginePid));
+                    link.WhenOver(Wake);
+                    LogTakenOver(note.Record.Id.Value, note.Shape.Template, note.Shape.Runtime);
+                    continue;
+                }
+            }
+            catch (Exception e) when (e is VivariumException or IOException or System.Net.Sockets.SocketException or OperationCanceledException)
+            {
+                // It died with the daemon, or is about to.
+            }
+
+            await RemoveAsync(note.Record, link).ConfigureAwait(false);
+        }
+
+        left = [];
+        Wake();
+    }
+
+    /// <summary>Before it is changed in any way for somebody: from here on a daemon that dies leaves it to its record, or to be reclaimed.</summary>
+    public void Give(WarmSandbox warm) => notes.Remove(warm.Record.Id);
 
     /// <summary>A ready sandbox for this create, which is its owner's from now on; null when it must start cold.</summary>
     public WarmSandbox? TryTake(SandboxRecord wanted)
@@ -254,8 +309,10 @@ internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workf
             await RehearseAsync(link, cancellationToken).ConfigureAwait(false);
             sandbox.Abandon();
             link.WhenOver(Wake);
+            var made = record with { Lineage = new Lineage { OriginVolume = template.VolumeKey, OriginGeneration = generation } };
+            notes.Write(new WarmNote(shape, made));
             LogMade(record.Id.Value, shape.Template, shape.Runtime);
-            return new WarmSandbox(shape, record with { Lineage = new Lineage { OriginVolume = template.VolumeKey, OriginGeneration = generation } }, link, info.EnginePid);
+            return new WarmSandbox(shape, made, link, info.EnginePid);
         }
         catch
         {
@@ -366,6 +423,9 @@ internal sealed partial class WarmPool(HostServices host, SandboxWorkflows workf
 
     [LoggerMessage(EventId = 1901, Level = LogLevel.Debug, Message = "sandbox {SandboxId} of template {Template}, runtime {Runtime}, is ready ahead of need")]
     private partial void LogMade(string sandboxId, string template, string runtime);
+
+    [LoggerMessage(EventId = 1904, Level = LogLevel.Information, Message = "took over sandbox {SandboxId} of template {Template}, runtime {Runtime}, which the last daemon had ready")]
+    private partial void LogTakenOver(string sandboxId, string template, string runtime);
 
     [LoggerMessage(EventId = 1902, Level = LogLevel.Warning, Message = "keeping sandboxes ready failed; it is tried again, and creates start cold meanwhile")]
     private partial void LogFailed(Exception exception);

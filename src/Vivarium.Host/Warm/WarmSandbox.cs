@@ -3,7 +3,7 @@ using Vivarium.Host.Supervision;
 
 namespace Vivarium.Host.Warm;
 
-/// <summary>A sandbox that runs for nobody yet. It has no record in the database: whatever a daemon's death leaves of it is an orphan, which the next start removes.</summary>
+/// <summary>A sandbox that runs for nobody yet. It has no record in the database, only a note beside it (<see cref="WarmNotes"/>).</summary>
 /// <param name="Shape">What it fits.</param>
 /// <param name="Record">What it is, with the name its host name was made from.</param>
 /// <param name="Link">Its supervisor.</param>

@@ -12,8 +12,12 @@ public sealed class PrivateWarmDaemon : PrivateDaemon
     /// <inheritdoc/>
     protected override bool WithWarmPool => true;
 
-    /// <summary>The pool as <c>viv health --json</c> shows it.</summary>
-    internal async Task<JsonElement> PoolAsync() => (await Viv.JsonAsync("health")).GetProperty("warm_pool");
+    /// <summary>The pool as <c>viv health --json</c> shows it, also while something is not well: a daemon that has just started is not.</summary>
+    internal async Task<JsonElement> PoolAsync()
+    {
+        using var health = JsonDocument.Parse((await Viv.TryAsync("health", "--json")).Stdout);
+        return health.RootElement.GetProperty("warm_pool").Clone();
+    }
 
     internal async Task<long> TakenAsync() => (await PoolAsync()).GetProperty("taken").GetInt64();
 
