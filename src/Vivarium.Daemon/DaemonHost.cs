@@ -35,7 +35,8 @@ internal sealed partial class DaemonHost(VivariumConfig config, TimeProvider tim
         Prepare(paths);
         using var stateLock = InstanceLock.Take(paths.StateLock, "state directory");
         using var runtimeLock = InstanceLock.Take(paths.RuntimeLock, "runtime directory");
-        using var socket = ApiSocket.Bind(paths.Socket, SocketGroup.Find(config.Daemon.SocketGroup));
+        using var activated = ActivatedSocket.Take(paths.Socket);
+        using var socket = activated ?? ApiSocket.Bind(paths.Socket, SocketGroup.Find(config.Daemon.SocketGroup));
         PidFile.Write(paths.PidFile);
         using var stop = new CancellationTokenSource();
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
@@ -76,7 +77,11 @@ internal sealed partial class DaemonHost(VivariumConfig config, TimeProvider tim
             await living.ConfigureAwait(false);
         }
 
-        File.Delete(paths.Socket);
+        if (activated is null)
+        {
+            File.Delete(paths.Socket);
+        }
+
         File.Delete(paths.PidFile);
         LogStopped(logger);
         return 0;

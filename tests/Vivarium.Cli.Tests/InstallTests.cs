@@ -119,9 +119,9 @@ public sealed class InstallTests : IDisposable
         Assert.DoesNotContain(settings, l => l.StartsWith("Protect", StringComparison.Ordinal) || l.StartsWith("Private", StringComparison.Ordinal) || l.StartsWith("ReadWritePaths", StringComparison.Ordinal));
         const string analyze = "/usr/bin/systemd-analyze";
         Assert.SkipUnless(File.Exists(analyze), "systemd-analyze is not on this machine");
-        var unit = directory.Write("vivarium.service", text);
-        var output = await ChildRun.RunAsync(analyze, ["verify", "--man=no", unit], new ChildRunOptions { Timeout = TimeSpan.FromSeconds(60) }, TestContext.Current.CancellationToken);
-        var about = output.StderrText.Split('\n').Where(l => l.Contains("vivarium.service", StringComparison.Ordinal)).ToList();
+        string[] units = [directory.Write("vivarium.service", text), directory.Write("vivarium.socket", SocketUnitFile.Text("root"))];
+        var output = await ChildRun.RunAsync(analyze, ["verify", "--man=no", .. units], new ChildRunOptions { Timeout = TimeSpan.FromSeconds(60) }, TestContext.Current.CancellationToken);
+        var about = output.StderrText.Split('\n').Where(l => l.Contains("vivarium.s", StringComparison.Ordinal)).ToList();
         Assert.True(about.Count == 0, output.StderrText);
     }
 

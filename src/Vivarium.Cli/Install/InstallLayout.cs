@@ -18,6 +18,10 @@ internal sealed record InstallLayout(string Root, string Prefix)
 
     public const string Unit = "/etc/systemd/system/" + UnitName;
 
+    public const string SocketUnitName = "vivarium.socket";
+
+    public const string SocketUnit = "/etc/systemd/system/" + SocketUnitName;
+
     public const string ConfigDirectory = "/etc/vivarium";
 
     public const string Config = ConfigDirectory + "/config.toml";

@@ -32,6 +32,7 @@ internal static class InstallPlan
         steps.Add(InstallSteps.Write(layout.Here(layout.Manual), ManPage.Text(), "man viv"));
         steps.Add(InstallSteps.WriteOnce(layout.Here(InstallLayout.Config), ConfigSkeleton.Text(), "configuration, all defaults; one that is there stays as it is"));
         steps.Add(InstallSteps.Write(layout.Here(InstallLayout.Unit), UnitFile.Text(layout.Daemon, DotnetRoot()), "the systemd unit"));
+        steps.Add(InstallSteps.Write(layout.Here(InstallLayout.SocketUnit), SocketUnitFile.Text(Group), "a systemd unit that starts the daemon with the first connection; off until it is enabled"));
         steps.Add(new InstallStep("remove", Path.Combine(programs, ".vivd-*"), "older daemons but the last", () => OldDaemons(programs, daemon).Count == 0, () => OldDaemons(programs, daemon).ForEach(d => Directory.Delete(d, recursive: true))));
         string[] written = [Path.Combine(programs, "vivd"), .. steps.Where(step => step.Action is "copy" or "link" or "write").Select(step => step.Target)];
         steps.Add(InstallSteps.Sweep(written, "left half done by an installation that was cut off"));
@@ -50,6 +51,12 @@ internal static class InstallPlan
         var steps = new List<InstallStep>();
         if (layout.IsThisMachine)
         {
+            if (ServiceManager.IsThere)
+            {
+                // First: asking whether the daemon runs would start it.
+                steps.Add(InstallSteps.Run("no connection starts it any more", () => !File.Exists(InstallLayout.SocketUnit), ServiceManager.Program, "disable", "--now", InstallLayout.SocketUnitName));
+            }
+
             steps.Add(new InstallStep("stop", "vivd", purge ? "the daemon, and the pool is unmounted" : "the daemon; sandboxes go on running", () => call.TryConnect() is not { } host || Close(host), () => DaemonState.Stop(call, unmount: purge)));
             if (ServiceManager.IsThere)
             {
@@ -58,6 +65,7 @@ internal static class InstallPlan
         }
 
         steps.Add(InstallSteps.Remove(layout.Here(InstallLayout.Unit), "the systemd unit"));
+        steps.Add(InstallSteps.Remove(layout.Here(InstallLayout.SocketUnit), "the systemd socket unit"));
         if (layout.IsThisMachine && ServiceManager.IsThere)
         {
             var had = File.Exists(InstallLayout.Unit);
@@ -92,6 +100,12 @@ internal static class InstallPlan
         }
 
         yield return InstallSteps.Run("systemd reads the unit", () => !changes, ServiceManager.Program, "daemon-reload");
+        if (ServiceManager.StartsOnConnection)
+        {
+            yield return InstallSteps.Run("the daemon anew; sandboxes go on, and connections wait", () => !changes, ServiceManager.Program, "restart", InstallLayout.UnitName);
+            yield break;
+        }
+
         yield return new InstallStep("stop", "vivd", "the daemon that runs; sandboxes go on", () => !changes || call.TryConnect() is not { } host || Close(host), () => DaemonState.Stop(call));
         yield return InstallSteps.Run("the daemon, now and with the machine", () => !changes, ServiceManager.Program, "enable", "--now", InstallLayout.UnitName);
     }

@@ -11,6 +11,9 @@ internal static class ServiceManager
     /// <summary>Source: sd_booted(3).</summary>
     public static bool IsThere => Directory.Exists("/run/systemd/system");
 
+    /// <summary>Whether the socket unit is enabled, so that a connection starts the daemon.</summary>
+    public static bool StartsOnConnection => IsThere && Path.Exists("/etc/systemd/system/sockets.target.wants/" + InstallLayout.SocketUnitName);
+
     private static readonly TimeSpan StartTime = TimeSpan.FromMinutes(2);
 
     /// <summary>

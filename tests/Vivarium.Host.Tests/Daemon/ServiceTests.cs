@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Vivarium.Host.Tests.Support;
+using Vivarium.Linux.Processes;
 
 namespace Vivarium.Host.Tests.Daemon;
 
@@ -62,6 +63,63 @@ public sealed class ServiceTests
             File.Delete(path);
         }
     }
+
+    [Fact]
+    public async Task A_socket_of_the_service_managers_is_used_and_connections_wait_in_it_while_the_daemon_is_started_anew()
+    {
+        await using var daemon = await TestDaemon.StartAsync();
+        Assert.Equal(0, await daemon.StopAsync());
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(daemon.Socket));
+        listener.Listen(16);
+        daemon.Launch = usual => Activated(usual, listener);
+
+        // It has no daemon behind it yet: who connects waits, and is answered.
+        var early = daemon.ConnectAsync();
+        await daemon.StartAgainAsync();
+        await using (var client = await early)
+        {
+            Assert.Empty((await client.ListAsync(new Wire.Host.ListParams(), CancellationToken.None)).Sandboxes);
+        }
+
+        // Its children know nothing of it, and when it stops the socket stays.
+        var box = await daemon.CreateAsync("box");
+        Assert.DoesNotContain("LISTEN_", (await File.ReadAllTextAsync($"/proc/{box.SupervisorPid}/environ")), StringComparison.Ordinal);
+        Assert.Equal(0, await daemon.StopAsync());
+        Assert.True(File.Exists(daemon.Socket));
+        var waiting = daemon.ConnectAsync();
+        await daemon.StartAgainAsync();
+        await using (var client = await waiting)
+        {
+            Assert.Equal("box", Assert.Single((await client.ListAsync(new Wire.Host.ListParams(), CancellationToken.None)).Sandboxes).Name);
+        }
+
+        // Another one than configured is refused with a sentence.
+        Assert.Equal(0, await daemon.StopAsync());
+        using var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        other.Bind(new UnixDomainSocketEndPoint(daemon.Socket + ".other"));
+        other.Listen(1);
+        daemon.Launch = usual => Activated(usual, other);
+        Assert.Equal(125, (await daemon.Spawn().Exited.WaitAsync(Patience)).Code);
+        Assert.Contains("vivd.sock.other", daemon.Log, StringComparison.Ordinal);
+        Assert.Contains("vivarium.socket", daemon.Log, StringComparison.Ordinal);
+        File.Delete(daemon.Socket + ".other");
+
+        // Nobody may wait in a socket that has no daemon any more.
+        listener.Dispose();
+        File.Delete(daemon.Socket);
+        daemon.Launch = static usual => usual;
+        await daemon.StartAgainAsync();
+    }
+
+    /// <summary>As systemd starts a service with a socket: descriptor 3, and a pid that only the program itself can know.</summary>
+    private static SpawnOptions Activated(SpawnOptions usual, Socket socket) => usual with
+    {
+        FileName = "/bin/sh",
+        Argv = ["sh", "-c", "LISTEN_PID=$$ exec \"$0\" run", usual.FileName],
+        Env = [.. usual.Env, "LISTEN_FDS=1"],
+        Fds = [.. usual.Fds, new FdMapping((int)socket.SafeHandle.DangerousGetHandle(), 3)],
+    };
 
     private static async Task HearAsync(Socket manager, string beginning)
     {

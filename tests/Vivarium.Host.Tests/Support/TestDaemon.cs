@@ -46,6 +46,9 @@ internal sealed class TestDaemon : IAsyncDisposable
 
     public int Pid => process!.Pid;
 
+    /// <summary>Changes how it is started from now on.</summary>
+    public Func<SpawnOptions, SpawnOptions> Launch { get; set; } = static usual => usual;
+
     public string Log => File.ReadAllText(Path.Combine(Root, "log"));
 
     public static Task<TestDaemon> StartAsync(params string[] settings) => StartAsync(null, settings);
@@ -70,7 +73,8 @@ internal sealed class TestDaemon : IAsyncDisposable
     }
 
     /// <summary>What a restart of the machine leaves: the disk. Every process is gone, every mount, and all of the runtime directory.</summary>
-    public void PullThePlug()
+    /// <param name="keepRuntime">Where the runtime directory is on a disk, against what it should be.</param>
+    public void PullThePlug(bool keepRuntime = false)
     {
         process!.Signal(Signals.SIGKILL);
         process.Exited.Wait(StartTime);
@@ -88,14 +92,17 @@ internal sealed class TestDaemon : IAsyncDisposable
         }
 
         Mount.Unmount(Path.Combine(State, "pool"));
-        Directory.Delete(Runtime, recursive: true);
+        if (!keepRuntime)
+        {
+            Directory.Delete(Runtime, recursive: true);
+        }
     }
 
     /// <summary>Starts a process; what it does is up to the test.</summary>
     public ChildProcess Spawn()
     {
         using var log = File.OpenHandle(Path.Combine(Root, "log"), FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
-        return ChildProcess.Start(new SpawnOptions
+        return ChildProcess.Start(Launch(new SpawnOptions
         {
             FileName = Path.Combine(programs, "vivd", "vivd"),
             Argv = ["vivd", "run"],
@@ -117,7 +124,7 @@ internal sealed class TestDaemon : IAsyncDisposable
             ]),
             Fds = [new FdMapping((int)(stderr ?? log).DangerousGetHandle(), 2)],
             NewSession = true,
-        });
+        }));
     }
 
     /// <summary>The test's own settings take the place of the usual ones.</summary>
