@@ -101,6 +101,31 @@ public sealed class HostileClientTests(SharedDaemon shared) : IClassFixture<Shar
     }
 
     [Fact]
+    public async Task A_thousand_half_said_messages_cost_bounded_memory_and_shut_nobody_out()
+    {
+        const int Said = 64 * 1024;
+        await Daemon.ListAsync();
+        var (before, resident) = (Sockets(), Resident());
+        var half = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + new string('x', Said);
+        var sockets = new List<Socket>();
+        for (var i = 0; i < 1000; i++)
+        {
+            sockets.Add(await ConnectAsync());
+            await SendAsync(sockets[i], half);
+            if (i % 3 == 0)
+            {
+                sockets[i].Shutdown(SocketShutdown.Send);
+            }
+        }
+
+        Assert.Empty(await Daemon.ListAsync());
+        Assert.InRange(Resident() - resident, long.MinValue, (1000L * 3 * Said) + (64 << 20));
+        sockets.ForEach(static s => s.Dispose());
+        await Eventually.True(() => Sockets() <= before + 5, TimeSpan.FromSeconds(20));
+        Assert.Empty(await Daemon.ListAsync());
+    }
+
+    [Fact]
     public async Task A_one_shot_object_is_answered_in_its_form_and_the_connection_ends()
     {
         Assert.Equal("{\"ok\":true}\n", await OneShotAsync("{\"method\":\"ping\"}"));
@@ -109,6 +134,12 @@ public sealed class HostileClientTests(SharedDaemon shared) : IClassFixture<Shar
         Assert.Equal("{\"ok\":false,\"error\":\"no sandboxes found\"}\n", await OneShotAsync("{\"method\":\"status\"}"));
         Assert.StartsWith("{\"ok\":false,\"error\":\"sandbox \\u0022x\\u0022 not found\"", await OneShotAsync("{\"method\":\"status\",\"name\":\"x\"}"), StringComparison.Ordinal);
     }
+
+    /// <summary>Others are of programs and logs that are loaded and opened as they are needed.</summary>
+    private int Sockets() => Directory.GetFiles($"/proc/{Daemon.Pid}/fd").Count(static f => new FileInfo(f).LinkTarget?.StartsWith("socket:", StringComparison.Ordinal) == true);
+
+    private long Resident() =>
+        long.Parse(File.ReadAllText($"/proc/{Daemon.Pid}/statm").Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture) * Environment.SystemPageSize;
 
     private int Descriptors() => Directory.GetFiles($"/proc/{Daemon.Pid}/fd").Length;
 

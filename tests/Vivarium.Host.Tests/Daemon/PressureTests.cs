@@ -122,6 +122,30 @@ public sealed class PressureTests
     }
 
     [Fact]
+    public async Task Out_of_inodes_is_said_and_others_go_on_and_it_works_again_when_there_are_some()
+    {
+        using var disk = new TempDir();
+        Mount.FileSystem("viv-test", disk.Path, "tmpfs", data: "size=256m,nr_inodes=4000");
+        await using (var daemon = await TestDaemon.StartAsync("VIVARIUM_POOL_PATH=" + disk.Path))
+        {
+            await daemon.CreateAsync("greedy");
+            await daemon.CreateAsync("other");
+            var filled = await daemon.RunAsync("greedy", "sh", "-c", "mkdir /root/many; cd /root/many; seq 1 9999 | xargs touch");
+            Assert.NotEqual(0, filled.Exit.Code);
+            Assert.Contains("No space left on device", filled.Err(), StringComparison.Ordinal);
+            var error = await Assert.ThrowsAsync<VivariumException>(() => daemon.CreateAsync("late"));
+            Assert.Equal((ErrorCode.ResourceExhausted, "pool_full"), (error.Code, error.Reason));
+            Assert.Equal(["greedy", "other"], (await daemon.ListAsync()).Select(static s => s.Name).Order());
+            Assert.Equal(0, (await daemon.RunAsync("other", "sh", "-c", "echo x:x:1:1:x:/:/bin/sh >> /etc/passwd")).Exit.Code);
+            Assert.Equal(0, (await daemon.RunAsync("greedy", "rm", "-r", "/root/many")).Exit.Code);
+            await daemon.CreateAsync("late");
+            await daemon.DestroyAllAsync();
+        }
+
+        Mount.Unmount(disk.Path);
+    }
+
+    [Fact]
     public async Task After_a_restart_of_the_machine_what_ran_has_failed_for_a_reason_and_starts_with_its_files()
     {
         await using var daemon = await TestDaemon.StartAsync("VIVARIUM_POOL_STORE=btrfs", "VIVARIUM_POOL_SIZE=1GiB");
@@ -144,6 +168,46 @@ public sealed class PressureTests
         Assert.Equal(SandboxState.Running, (await again.StartAsync("ran", None)).State);
         Assert.Equal("kept\n", (await daemon.RunAsync("ran", "cat", "/root/file")).Out());
         Assert.Contains((await again.DoctorAsync(None)).Checks, static c => c is { Name: "database", Status: "pass" });
+    }
+
+    /// <summary>A new boot, as the daemon sees it: the kernel's own boot id is covered by another for it alone. Pids and start times of the last boot mean nothing then.</summary>
+    [Fact]
+    public async Task In_another_boot_nothing_is_killed_by_a_pid_of_the_last_one()
+    {
+        using var boot = new TempDir();
+        var id = boot.Write("boot_id", Guid.NewGuid() + "\n");
+        await using var daemon = await TestDaemon.StartAsync();
+        var made = await daemon.CreateAsync("ran");
+        var ledger = Path.Combine(daemon.Runtime, made.Id, "ledger");
+        var bystander = ChildProcess.Start(new SpawnOptions { FileName = "/bin/sleep", Argv = ["sleep", "1000"] });
+        daemon.PullThePlug(keepRuntime: true);
+
+        // The same pid and start time as something of the sandbox had before the machine was restarted.
+        var entry = Vivarium.Runtimes.Ledger.LedgerEntry.Of(ProcessIdentity.Of(bystander.Pid));
+        await File.AppendAllTextAsync(ledger, $"+{entry}\n");
+        daemon.Launch = usual => usual with
+        {
+            FileName = "/usr/bin/unshare",
+            Argv = ["unshare", "--mount", "--propagation", "slave", "sh", "-c", $"mount --bind {id} /proc/sys/kernel/random/boot_id && exec \"$0\" run", usual.FileName],
+        };
+        await daemon.StartAgainAsync();
+        await Eventually.True(async () => (await daemon.GetAsync("ran")).State == SandboxState.Failed, TimeSpan.FromSeconds(20));
+        Assert.False(Directory.Exists(Path.GetDirectoryName(ledger)));
+        Assert.False(bystander.Exited.IsCompleted);
+
+        // Where a part of /proc is covered no sandbox can be started: that is for a daemon without the trick.
+        await daemon.KillAsync();
+        daemon.Launch = static usual => usual;
+        await daemon.StartAgainAsync();
+        await using (var client = await daemon.ConnectAsync())
+        {
+            Assert.Equal(SandboxState.Running, (await client.StartAsync("ran", None)).State);
+        }
+
+        await daemon.DestroyAsync("ran");
+        bystander.Signal(Signals.SIGKILL);
+        await bystander.Exited;
+
     }
 
     private static async Task<string?> LeftoversAsync(TestDaemon daemon)

@@ -85,27 +85,6 @@ public sealed class RecoveryTests
         Assert.InRange((await daemon.ListAsync()).Count, 1 + made, 6);
     }
 
-    [Fact]
-    public async Task Many_lives_leave_no_descriptor_and_no_thread()
-    {
-        await using var daemon = await TestDaemon.StartAsync();
-        await LiveAsync(10);
-        var before = (Files: Directory.GetFiles($"/proc/{daemon.Pid}/fd").Length, Threads: Directory.GetDirectories($"/proc/{daemon.Pid}/task").Length);
-        await LiveAsync(40);
-        await Eventually.True(() => Directory.GetFiles($"/proc/{daemon.Pid}/fd").Length <= before.Files + 3);
-        Assert.InRange(Directory.GetDirectories($"/proc/{daemon.Pid}/task").Length, 1, before.Threads + 8);
-
-        async Task LiveAsync(int count)
-        {
-            for (var i = 0; i < count; i++)
-            {
-                var made = await daemon.CreateAsync();
-                await daemon.RunAsync(made.Id, "true");
-                await daemon.DestroyAsync(made.Id);
-            }
-        }
-    }
-
     [Theory]
     [InlineData("supervisor")]
     [InlineData("engine")]

@@ -8,35 +8,40 @@ namespace Vivarium.Runtimes.Tests.Supervision;
 
 public sealed class HostileClientTests
 {
-    [Theory]
-    [InlineData("\0\0\0\0\n")]
-    [InlineData("{}\n")]
-    [InlineData("[]\n")]
-    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n")]
-    [InlineData("{\"connect\":\"x\"}\n")]
-    [InlineData("{\"connect\":-1}\n")]
-    [InlineData("{\"connect\":99999999999999}\n")]
-    [InlineData("{\"connect\":1,\"ticket\":\"x\"}\n")]
-    [InlineData("{\"method\":7}\n")]
-    [InlineData("{\"method\":\"fly\"}\n")]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"fly\"}\n")]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stop\",\"params\":{\"deadline_ms\":\"soon\"}}\n")]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ticket\",\"params\":{\"port\":1025,\"extra\":1}}\n")]
-    [InlineData("GET / HTTP/1.1\r\n\r\n")]
-    public async Task A_bad_first_line_is_answered_or_closed_and_changes_nothing(string line)
+    private static readonly string[] BadFirstLines =
+    [
+        "\0\0\0\0\n",
+        "{}\n",
+        "[]\n",
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",
+        "{\"connect\":\"x\"}\n",
+        "{\"connect\":-1}\n",
+        "{\"connect\":99999999999999}\n",
+        "{\"connect\":1,\"ticket\":\"x\"}\n",
+        "{\"method\":7}\n",
+        "{\"method\":\"fly\"}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"fly\"}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stop\",\"params\":{\"deadline_ms\":\"soon\"}}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ticket\",\"params\":{\"port\":1025,\"extra\":1}}\n",
+        "GET / HTTP/1.1\r\n\r\n",
+    ];
+
+    [Fact]
+    public async Task A_bad_first_line_is_answered_or_closed_and_changes_nothing()
     {
+        // One supervisor for all of them: it must stand the sum as well.
         await using var rig = await SupervisorRig.RunningAsync();
-        await using (var client = await rig.RawAsync())
+        foreach (var line in BadFirstLines)
         {
+            await using var client = await rig.RawAsync();
             await client.WriteAsync(Encoding.UTF8.GetBytes(line));
             await client.CompleteWritesAsync();
             using var answer = new MemoryStream();
             await client.CopyToAsync(answer).WaitAsync(TimeSpan.FromSeconds(5));
             var text = Encoding.UTF8.GetString(answer.ToArray());
-            Assert.True(text.Length == 0 || text.Contains("error", StringComparison.Ordinal), text);
+            Assert.True(text.Length == 0 || text.Contains("error", StringComparison.Ordinal), $"{line}: {text}");
+            Assert.Equal(SupervisorPhase.Running, (await rig.ReachAsync(SupervisorPhase.Running)).Phase);
         }
-
-        Assert.Equal(SupervisorPhase.Running, (await rig.ReachAsync(SupervisorPhase.Running)).Phase);
     }
 
     [Fact]
@@ -60,7 +65,7 @@ public sealed class HostileClientTests
     }
 
     [Fact]
-    public async Task A_thousand_silent_connections_do_not_shut_others_out_for_long()
+    public async Task A_thousand_silent_and_half_open_connections_do_not_shut_others_out_for_long()
     {
         await using var rig = await SupervisorRig.RunningAsync();
         List<DuplexStream> silent = [];
@@ -68,7 +73,17 @@ public sealed class HostileClientTests
         {
             for (var i = 0; i < 1000; i++)
             {
+                // Some silent, some in the middle of a word, some gone quiet for good.
                 silent.Add(await rig.RawAsync());
+                if (i % 2 == 0)
+                {
+                    await Record.ExceptionAsync(() => silent[i].WriteAsync("{\"method\":"u8.ToArray()).AsTask()); // one too many is closed at once
+                }
+
+                if (i % 4 == 0)
+                {
+                    await Record.ExceptionAsync(() => silent[i].CompleteWritesAsync().AsTask());
+                }
             }
 
             Assert.Equal(0, (await rig.ShellAsync("true")).Exit.Code);
@@ -84,14 +99,13 @@ public sealed class HostileClientTests
         await Eventually.True(async () => (await rig.ShellAsync("true")).Exit.Code == 0);
     }
 
-    [Theory]
-    [InlineData("{\"method\":\"status\"}", "\"ok\":true,\"state\":\"running\"")]
-    [InlineData("{\"method\":\"info\"}", "\"backend\":\"runc\"")]
-    [InlineData("{\"method\":\"x\"}", "\"ok\":false,\"error\":\"unknown method: x\"")]
-    public async Task The_one_shot_form_is_answered_once(string request, string expected)
+    [Fact]
+    public async Task The_one_shot_form_is_answered_once()
     {
         await using var rig = await SupervisorRig.RunningAsync();
-        Assert.Contains(expected, await OneShotAsync(rig, request), StringComparison.Ordinal);
+        Assert.Contains("\"ok\":true,\"state\":\"running\"", await OneShotAsync(rig, "{\"method\":\"status\"}"), StringComparison.Ordinal);
+        Assert.Contains("\"backend\":\"runc\"", await OneShotAsync(rig, "{\"method\":\"info\"}"), StringComparison.Ordinal);
+        Assert.Contains("\"ok\":false,\"error\":\"unknown method: x\"", await OneShotAsync(rig, "{\"method\":\"x\"}"), StringComparison.Ordinal);
     }
 
     [Fact]
