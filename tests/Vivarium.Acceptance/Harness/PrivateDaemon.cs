@@ -34,6 +34,10 @@ public class PrivateDaemon : IAsyncLifetime
 
     internal int Number { get; } = (Environment.ProcessId * 64) + (Interlocked.Increment(ref numbers) % 64);
 
+    internal string Pool4 => $"10.{128 + (Number / 256 % 64)}.{Number % 256}.0/24";
+
+    internal string Pool6 => $"fd76:{Number % 65536:x}::/64";
+
     /// <summary>Further keys of the section <c>[network]</c>.</summary>
     protected virtual string NetworkText => "";
 
@@ -79,8 +83,8 @@ public class PrivateDaemon : IAsyncLifetime
         [network]
         bridge = "{Bridge}"
         table = "{NetworkTable}"
-        pool4 = "10.{128 + (Number / 256 % 64)}.{Number % 256}.0/24"
-        pool6 = "fd76:{Number % 65536:x}::/64"
+        pool4 = "{Pool4}"
+        pool6 = "{Pool6}"
         {NetworkText}
 
         [templates]
@@ -99,7 +103,10 @@ public class PrivateDaemon : IAsyncLifetime
     };
 
     /// <summary>Starts the daemon and waits until it answers.</summary>
-    internal Task<VivResult> StartAsync() => Viv.RunAsync("daemon", "start");
+    internal async Task<VivResult> StartAsync() => (await Viv.TryAsync(new VivCall { Arguments = ["daemon", "start"], NetworkNamespace = NetworkNamespace })).MustSucceed();
+
+    /// <summary>File of the network namespace the daemon is started in; null: the machine's. A command that finds no daemon would start one in the machine's.</summary>
+    protected virtual string? NetworkNamespace => null;
 
     /// <summary>The daemon's pid as it says itself.</summary>
     internal async Task<int> PidAsync() =>
@@ -143,6 +150,11 @@ public class PrivateDaemon : IAsyncLifetime
     public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
+        if (Home.Length == 0)
+        {
+            return; // never made
+        }
+
         var leftovers = new List<string>();
         try
         {
@@ -152,9 +164,13 @@ public class PrivateDaemon : IAsyncLifetime
                 await Viv.TryAsync("rm", "-f", sandbox.GetProperty("id").GetString()!);
             }
 
-            await Viv.TryAsync("daemon", "stop");
-            await Eventually.TryAsync(() => Footprint.Of(this).Processes.Count == 0, TimeSpan.FromSeconds(10));
-            leftovers.AddRange(Footprint.Of(this).Processes);
+            var stopped = await Viv.TryAsync("daemon", "stop");
+            if (!await Eventually.TryAsync(() => Footprint.Of(this).Processes.Count == 0, TimeSpan.FromSeconds(10)))
+            {
+                leftovers.Add(stopped.ToString());
+                leftovers.AddRange(Footprint.Of(this).Processes);
+            }
+
         }
         finally
         {

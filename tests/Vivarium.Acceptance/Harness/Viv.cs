@@ -23,8 +23,8 @@ internal sealed class Viv(IReadOnlyDictionary<string, string> environment)
     {
         var began = TimeProvider.System.GetTimestamp();
         var output = await ChildRun.RunAsync(
-            Checkout.Viv,
-            call.Arguments,
+            call.NetworkNamespace is null ? Checkout.Viv : "nsenter",
+            call.NetworkNamespace is null ? call.Arguments : [$"--net={call.NetworkNamespace}", Checkout.Viv, .. call.Arguments],
             new ChildRunOptions
             {
                 Env = [.. Environment, .. call.Env.Select(pair => $"{pair.Key}={pair.Value}")],
@@ -64,6 +64,9 @@ internal sealed record VivCall
     public IReadOnlyDictionary<string, string> Env { get; init; } = new Dictionary<string, string>();
 
     public string? Cwd { get; init; }
+
+    /// <summary>File of the network namespace it runs in; null: the machine's.</summary>
+    public string? NetworkNamespace { get; init; }
 
     public TimeSpan? Timeout { get; init; }
 
