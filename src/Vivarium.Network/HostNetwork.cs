@@ -87,7 +87,7 @@ public sealed class HostNetwork : IAsyncDisposable
     public async Task<int> ChangeAsync(SandboxNetwork sandbox, CancellationToken cancellationToken)
     {
         await OpenAsync(sandbox, cancellationToken).ConfigureAwait(false);
-        return Cut(sandbox);
+        return Cut([sandbox]);
     }
 
     /// <summary>Closes the network of a sandbox and frees its address.</summary>
@@ -249,12 +249,25 @@ public sealed class HostNetwork : IAsyncDisposable
     private async Task ApplyWholeAsync(CancellationToken cancellationToken)
     {
         var sandboxes = Snapshot();
-        await Nft.ApplyAsync(firewall.Whole(sandboxes, AddressOf), cancellationToken).ConfigureAwait(false);
+        var chains = await Nft.ChainsAsync(options.Table, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Nft.ApplyAsync(firewall.Whole(sandboxes, AddressOf, chains), cancellationToken).ConfigureAwait(false);
+        }
+        catch (VivariumException e) when (e.Reason == "firewall_failed")
+        {
+            // What is there is another version's or somebody else's, and ours does not fit into it.
+            await Nft.ApplyAsync(firewall.Remove() + firewall.Whole(sandboxes, AddressOf, []), cancellationToken).ConfigureAwait(false);
+        }
+
         applied.Clear();
         foreach (var sandbox in sandboxes)
         {
             applied[sandbox.Id] = sandbox;
         }
+
+        // A daemon that died between a change and the cut it wanted leaves flows its rules no longer allow.
+        Cut(sandboxes);
     }
 
     /// <summary>What brings the rules of one sandbox, and of those that may reach it by name, to what is wanted.</summary>
@@ -305,13 +318,21 @@ public sealed class HostNetwork : IAsyncDisposable
         }
     }
 
-    private int Cut(SandboxNetwork sandbox)
+    /// <summary>Forgets the flows of these sandboxes that their policies do not allow; returns how many.</summary>
+    private int Cut(IEnumerable<SandboxNetwork> sandboxes)
     {
-        var policy = sandbox.Policy;
-        return Connections.Delete(c =>
-            (c.From.Equals(sandbox.Address.V4) || c.From.Equals(sandbox.Address.V6))
-            && !IsOwnServer(c)
-            && !policy.Allows(c.To, c.Protocol, c.Port, options.Pool4, options.Pool6, AddressOf));
+        var owners = new Dictionary<IPAddress, SandboxNetwork>();
+        foreach (var sandbox in sandboxes)
+        {
+            owners[sandbox.Address.V4] = sandbox;
+            if (sandbox.Address.V6 is { } six)
+            {
+                owners[six] = sandbox;
+            }
+        }
+
+        return owners.Count == 0 ? 0 : Connections.Delete(c =>
+            owners.TryGetValue(c.From, out var owner) && !IsOwnServer(c) && !owner.Policy.Allows(c.To, c.Protocol, c.Port, options.Pool4, options.Pool6, AddressOf));
     }
 
     private bool IsOwnServer(Connection connection) => connection.Port == 53 && (connection.To.Equals(Pool.Gateway.V4) || connection.To.Equals(Pool.Gateway.V6));

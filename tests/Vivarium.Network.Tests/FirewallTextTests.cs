@@ -24,21 +24,21 @@ public sealed class FirewallTextTests
         });
         var plainRuled = ruled with { Id = plain.Id, Address = plain.Address };
         var after = await RulesAfterAsync(
-            Firewall.Whole([plain], Peers), Firewall.Open(ruled, Peers), Firewall.Change(plain, plainRuled, Peers), Firewall.Change(plainRuled, plainRuled, Peers));
+            Firewall.Whole([plain], Peers, []), Firewall.Open(ruled, Peers), Firewall.Change(plain, plainRuled, Peers), Firewall.Change(plainRuled, plainRuled, Peers));
         Assert.Contains("ip daddr 10.213.0.2 ", after, StringComparison.Ordinal); // the peer
         Assert.Contains("s_bbbbbbbbbbbbbbbbbbbb", after, StringComparison.Ordinal);
         Assert.Contains("\"vtest-aaaaaaaaa\" . 02:76:0a:d5:00:02 . 10.213.0.2", after, StringComparison.Ordinal);
 
-        var closed = await RulesAfterAsync(Firewall.Whole([plain, ruled], Peers), Firewall.Close(ruled), Firewall.Close(plain));
-        var never = await RulesAfterAsync(Firewall.Whole([], Peers));
+        var closed = await RulesAfterAsync(Firewall.Whole([plain, ruled], Peers, []), Firewall.Close(ruled), Firewall.Close(plain));
+        var never = await RulesAfterAsync(Firewall.Whole([], Peers, []));
         Assert.Equal(never, closed);
-        Assert.Equal("", await RulesAfterAsync(Firewall.Whole([plain, ruled], Peers), Firewall.Remove()));
+        Assert.Equal("", await RulesAfterAsync(Firewall.Whole([plain, ruled], Peers, []), Firewall.Remove()));
         Assert.Equal("", await RulesAfterAsync(Firewall.Remove()));
     }
 
     [Fact]
     public async Task Writing_everything_anew_leaves_no_trace_of_what_was_before() =>
-        Assert.Equal(await RulesAfterAsync(Firewall.Whole([], Peers)), await RulesAfterAsync(Firewall.Whole([Sandbox("aaaaaaaaaaaaaaaaaaaa", "web", 2, new NetworkPolicySpec { Deny = ["all"] })], Peers), Firewall.Whole([], Peers)));
+        Assert.Equal(await RulesAfterAsync(Firewall.Whole([], Peers, [])), await RulesAfterAsync(Firewall.Whole([Sandbox("aaaaaaaaaaaaaaaaaaaa", "web", 2, new NetworkPolicySpec { Deny = ["all"], BandwidthBytes = 1 << 20 })], Peers, []), Firewall.Whole([], Peers, ["s_aaaaaaaaaaaaaaaaaaaa", "up_aaaaaaaaaaaaaaaaaaaa", "down_aaaaaaaaaaaaaaaaaaaa", "refuse"])));
 
     [Fact]
     public async Task A_pool_without_ipv6_and_a_fixed_uplink_are_taken_too()
@@ -46,7 +46,7 @@ public sealed class FirewallTextTests
         var options = Options with { Pool6 = null, Uplink = "eth7", Pool4 = IpRange.Parse("172.30.0.0/24") };
         var firewall = new FirewallText(options);
         var sandbox = new SandboxNetwork("cccccccccccccccccccc", "a", new SandboxAddress(IPAddress.Parse("172.30.0.2"), null), NetworkPolicy.Parse(null, options));
-        Assert.Contains("eth7", await RulesAfterAsync(firewall.Whole([sandbox], Peers), firewall.Close(sandbox)), StringComparison.Ordinal);
+        Assert.Contains("eth7", await RulesAfterAsync(firewall.Whole([sandbox], Peers, []), firewall.Close(sandbox)), StringComparison.Ordinal);
     }
 
     private static SandboxAddress? Peers(string name) => name == "web" ? new SandboxAddress(IPAddress.Parse("10.213.0.2"), IPAddress.Parse("fdc7:6976:6172::2")) : null;

@@ -10,8 +10,17 @@ namespace Vivarium.Network.Firewall;
 /// is routed, <c>bridge</c> pins each port to its sandbox's addresses. Every packet of a sandbox is looked at, not only the first of a flow, so a changed policy holds
 /// for flows that are open. Source: nft(8).
 /// </summary>
+/// <remarks>
+/// A transaction changes all rules at one instant, but a packet that is being looked at in that instant still meets the rules of before and already the sets and maps
+/// of after. So that none slips through: a table that is there is filled anew, never made anew (two hooks would be asked, one after the other); ranges are rules, not
+/// interval sets, which the kernel fills a little after that instant; and a sandbox's chain is jumped to, so that one met empty leads back to a drop.
+/// </remarks>
 internal sealed class FirewallText(NetworkOptions options)
 {
+    private static readonly string[] Sets = ["connections4", "connections6"];
+    private static readonly string[] Maps = ["policy4", "policy6", "up4", "up6", "down4", "down6"];
+    private static readonly string[] Pinned = ["pin4", "pin6"];
+
     private readonly SandboxAddress gateway = new AddressPool(options.Pool4, options.Pool6).Gateway;
 
     private string Inet => "inet " + options.Table;
@@ -19,19 +28,18 @@ internal sealed class FirewallText(NetworkOptions options)
     private string Bridge => "bridge " + options.Table;
 
     /// <summary>Replaces everything of ours by the rules for these sandboxes.</summary>
-    public string Whole(IReadOnlyCollection<SandboxNetwork> sandboxes, Func<string, SandboxAddress?> peers)
+    /// <param name="sandboxes">All there are.</param>
+    /// <param name="peers">Addresses of sandboxes by name.</param>
+    /// <param name="chains">Chains of the routed table that is there now: those of sandboxes that are gone are removed.</param>
+    public string Whole(IReadOnlyCollection<SandboxNetwork> sandboxes, Func<string, SandboxAddress?> peers, IEnumerable<string> chains)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $$"""
             table {{Inet}} { }
-            delete table {{Inet}}
+            flush table {{Inet}}
             table {{Bridge}} { }
-            delete table {{Bridge}}
+            flush table {{Bridge}}
             table {{Inet}} {
-              set never4 { type ipv4_addr; flags interval; elements = { {{Join(SpecialRanges.Never, v6: false)}} }; }
-              set never6 { type ipv6_addr; flags interval; elements = { {{Join(SpecialRanges.Never, v6: true)}} }; }
-              set private4 { type ipv4_addr; flags interval; auto-merge; elements = { {{Join([.. SpecialRanges.Private, options.Pool4], v6: false)}} }; }
-              set private6 { type ipv6_addr; flags interval; auto-merge; elements = { {{Join([.. SpecialRanges.Private, .. Optional(options.Pool6)], v6: true)}} }; }
               set connections4 { type ipv4_addr; size 65535; flags dynamic; }
               set connections6 { type ipv6_addr; size 65535; flags dynamic; }
               map policy4 { type ipv4_addr : verdict; }
@@ -45,9 +53,17 @@ internal sealed class FirewallText(NetworkOptions options)
                 meta l4proto tcp reject with tcp reset
                 reject with icmpx admin-prohibited
               }
+              chain never4 {{{Refuse(SpecialRanges.Never, v6: false)}}
+              }
+              chain never6 {{{Refuse(SpecialRanges.Never, v6: true)}}
+              }
+              chain private4 {{{Refuse([.. SpecialRanges.Private, options.Pool4], v6: false)}}
+              }
+              chain private6 {{{Refuse([.. SpecialRanges.Private, .. Optional(options.Pool6)], v6: true)}}
+              }
               chain private {
-                ip daddr @private4 goto refuse
-                ip6 daddr @private6 goto refuse
+                meta nfproto ipv4 jump private4
+                meta nfproto ipv6 jump private6
                 oifname "{{options.Bridge}}" goto refuse
               }
               chain public {
@@ -59,8 +75,9 @@ internal sealed class FirewallText(NetworkOptions options)
               chain egress {
                 ip saddr vmap @up4
                 ip6 saddr vmap @up6
-                ip daddr @never4 goto refuse
-                ip6 daddr @never6 goto refuse
+                meta nfproto ipv4 jump never4
+                meta nfproto ipv6 jump never6
+                ct state invalid drop comment "would leave untranslated"
                 ct direction reply ct state established,related accept
                 {{Leaves()}}
                 ip saddr vmap @policy4
@@ -106,9 +123,20 @@ internal sealed class FirewallText(NetworkOptions options)
             }
 
             """);
+        foreach (var filled in (string[])[.. Sets.Select(s => $"set {Inet} {s}"), .. Maps.Select(m => $"map {Inet} {m}"), .. Pinned.Select(p => $"set {Bridge} {p}")])
+        {
+            text.Append(CultureInfo.InvariantCulture, $"flush {filled}\n");
+        }
+
         foreach (var sandbox in sandboxes)
         {
             text.Append(Open(sandbox, peers));
+        }
+
+        var own = sandboxes.SelectMany(ChainsOf).ToHashSet(StringComparer.Ordinal);
+        foreach (var chain in chains.Where(c => !own.Contains(c) && IsSandboxes(c)))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"delete chain {Inet} {chain}\n");
         }
 
         return text.ToString();
@@ -154,7 +182,25 @@ internal sealed class FirewallText(NetworkOptions options)
 
     private static IEnumerable<IpRange> Optional(IpRange? range) => range is { } one ? [one] : [];
 
-    private static string Join(IEnumerable<IpRange> ranges, bool v6) => string.Join(", ", ranges.Where(r => r.IsV6 == v6));
+    private static string Refuse(IEnumerable<IpRange> ranges, bool v6) =>
+        string.Concat(ranges.Where(r => r.IsV6 == v6).Select(r => $"\n    {(v6 ? "ip6" : "ip")} daddr {r} goto refuse"));
+
+    private static bool IsSandboxes(string chain) => chain.StartsWith("s_", StringComparison.Ordinal) || chain.StartsWith("up_", StringComparison.Ordinal) || chain.StartsWith("down_", StringComparison.Ordinal);
+
+    /// <summary>The chains that are this sandbox's alone.</summary>
+    private IEnumerable<string> ChainsOf(SandboxNetwork sandbox)
+    {
+        if (sandbox.Policy.BytesPerSecond is not null)
+        {
+            yield return "up_" + sandbox.Id;
+            yield return "down_" + sandbox.Id;
+        }
+
+        if (!sandbox.Policy.IsCommon(options))
+        {
+            yield return "s_" + sandbox.Id;
+        }
+    }
 
     private IEnumerable<string> Pins(SandboxNetwork sandbox)
     {
@@ -194,7 +240,7 @@ internal sealed class FirewallText(NetworkOptions options)
 
         foreach (var (family, address) in Families(sandbox))
         {
-            text.Append(CultureInfo.InvariantCulture, $"add element {Inet} policy{family} {{ {address} : goto {chain} }}\n");
+            text.Append(CultureInfo.InvariantCulture, $"add element {Inet} policy{family} {{ {address} : jump {chain} }}\n");
         }
 
         if (policy.BytesPerSecond is not { } rate)
@@ -202,8 +248,8 @@ internal sealed class FirewallText(NetworkOptions options)
             return;
         }
 
-        // A bucket of an eighth of a second, but never less than a few full packets of the largest kind the kernel puts together.
-        var burst = Math.Max(rate / 8, 256 * 1024);
+        // The kernel's bucket holds a second's worth and the burst; it must take a few full packets of the largest kind the kernel puts together.
+        const int burst = 256 * 1024;
         foreach (var way in (ReadOnlySpan<string>)["up", "down"])
         {
             text.Append(CultureInfo.InvariantCulture, $"add chain {Inet} {way}_{sandbox.Id}\n");
@@ -227,13 +273,7 @@ internal sealed class FirewallText(NetworkOptions options)
             }
         }
 
-        List<string> chains = [.. ways.Select(w => $"{w}_{sandbox.Id}")];
-        if (!sandbox.Policy.IsCommon(options))
-        {
-            chains.Add("s_" + sandbox.Id);
-        }
-
-        foreach (var chain in chains)
+        foreach (var chain in ChainsOf(sandbox))
         {
             text.Append(CultureInfo.InvariantCulture, $"flush chain {Inet} {chain}\ndelete chain {Inet} {chain}\n");
         }

@@ -7,6 +7,7 @@ namespace Vivarium.Network.Firewall;
 /// <summary>Runs <c>nft</c>: one process, one transaction.</summary>
 internal static class Nft
 {
+    private const int MostListing = 64 * 1024 * 1024;
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
     /// <summary>Whether the program is on this machine.</summary>
@@ -29,6 +30,18 @@ internal static class Nft
             throw new VivariumException(
                 ErrorCode.Unavailable, $"setting up the network: nft {(said.Length > 0 ? "said: " + said : run.Summary)}", "viv doctor shows what this kernel's nftables can do.", "firewall_failed");
         }
+    }
+
+    /// <summary>Names of the chains of a table; none when it is not there.</summary>
+    public static async Task<IReadOnlyList<string>> ChainsAsync(string table, CancellationToken cancellationToken)
+    {
+        if (Find() is not { } nft)
+        {
+            return [];
+        }
+
+        var run = await ChildRun.RunAsync(nft, ["-t", "list", "table", "inet", table], new ChildRunOptions { Timeout = Deadline, MaxOutputBytes = MostListing }, cancellationToken).ConfigureAwait(false);
+        return !run.Succeeded ? [] : [.. run.StdoutText.Split('\n').Select(static l => l.Trim()).Where(static l => l.StartsWith("chain ", StringComparison.Ordinal)).Select(static l => l.Split(' ')[1])];
     }
 
     /// <summary>Whether our rules are there: somebody may have flushed the machine's whole ruleset.</summary>

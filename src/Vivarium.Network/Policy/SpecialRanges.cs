@@ -17,12 +17,13 @@ public static class SpecialRanges
 
     /// <summary>
     /// Closed unless an allow rule opens them: private networks, carriers' shared ranges, test networks of equipment; in IPv6 also the ranges that carry IPv4 addresses
-    /// inside (NAT64, 6to4, Teredo) and the metadata address some clouds have there (in fd00::/8).
+    /// inside (NAT64, 6to4, Teredo) and the metadata address some clouds have there (in fd00::/8). 168.63.129.16 is a public address that in one cloud is the host's
+    /// own service for its machines, credentials among it.
     /// </summary>
     public static readonly IReadOnlyList<IpRange> Private =
     [
         IpRange.Parse("10.0.0.0/8"), IpRange.Parse("100.64.0.0/10"), IpRange.Parse("172.16.0.0/12"), IpRange.Parse("192.0.0.0/24"), IpRange.Parse("192.168.0.0/16"),
-        IpRange.Parse("198.18.0.0/15"),
+        IpRange.Parse("198.18.0.0/15"), IpRange.Parse("168.63.129.16"),
         IpRange.Parse("64:ff9b::/96"), IpRange.Parse("64:ff9b:1::/48"), IpRange.Parse("2001::/32"), IpRange.Parse("2002::/16"), IpRange.Parse("fc00::/7"), IpRange.Parse("fec0::/10"),
     ];
 }
