@@ -4,6 +4,7 @@ using Vivarium.Host.Engines;
 using Vivarium.Host.Events;
 using Vivarium.Host.Health;
 using Vivarium.Host.Metrics;
+using Vivarium.Host.Naming;
 using Vivarium.Host.Network;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Pool;
@@ -210,6 +211,14 @@ public sealed partial class VivariumHost : IAsyncDisposable
         {
             Services.Health.Set(
                 Recovery, HealthConditions.Degraded, $"the daemon has just started and is finding out what became of {open} sandboxes; calls about one of them wait for it");
+        }
+
+        foreach (var set in loaded.Quarantined)
+        {
+            if (SandboxId.TryParse(set.Id, out var id))
+            {
+                Services.Networks.Hold(id, Services.Paths.Supervisor(id));
+            }
         }
 
         Services.Networks.Restore(loaded.Records);

@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Vivarium.Configuration;
 using Vivarium.Host.Health;
+using Vivarium.Host.Naming;
 using Vivarium.Host.Sandboxes;
 using Vivarium.Network;
 using Vivarium.Network.Addressing;
@@ -153,6 +155,29 @@ internal sealed partial class SandboxNetworks : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Keeps the address of a sandbox whose record cannot be read from all others, as its supervisor's specification says: it may run still. What it may reach nobody knows any more,
+    /// so it has no rules, and reaches nothing.
+    /// </summary>
+    public void Hold(SandboxId id, SupervisorFiles files)
+    {
+        try
+        {
+            if (File.Exists(files.Spec) && JsonSerializer.Deserialize(File.ReadAllBytes(files.Spec), SupervisorJson.Default.SupervisorSpec) is { Network.Attachment: { } attachment }
+                && SandboxAddress.TryParse(attachment.Ipv4, attachment.Ipv6) is { } address && network.Pool.Contains(address))
+            {
+                network.Pool.TryHold(id.Value, address);
+            }
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        {
+            LogHoldFailed(e, id.Value);
+        }
+    }
+
+    /// <summary>Lets go of the address of such a sandbox, which is gone.</summary>
+    public void Release(SandboxId id) => network.Pool.Free(id.Value);
+
     /// <summary>Ends the name server. Bridge and rules stay for the sandboxes that go on; without any they are removed.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -243,6 +268,9 @@ internal sealed partial class SandboxNetworks : IAsyncDisposable
 
     [LoggerMessage(EventId = 1701, Level = LogLevel.Error, Message = "closing the network of sandbox {SandboxId} failed; the next reconciliation tries again")]
     private partial void LogCloseFailed(Exception exception, string sandboxId);
+
+    [LoggerMessage(EventId = 1703, Level = LogLevel.Warning, Message = "the address of sandbox {SandboxId}, which is set aside, is not known")]
+    private partial void LogHoldFailed(Exception exception, string sandboxId);
 
     [LoggerMessage(EventId = 1702, Level = LogLevel.Error, Message = "bringing the host's network to what the sandboxes need failed; it is tried again")]
     private partial void LogReconcileFailed(Exception exception);

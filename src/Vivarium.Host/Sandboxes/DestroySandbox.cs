@@ -47,7 +47,12 @@ internal sealed partial class DestroySandbox(HostServices host)
         if (kills && await KillAsync(record).ConfigureAwait(false))
         {
             await EndAsync(sandbox, record).ConfigureAwait(false);
-            InBackground(() => FinishAsync(record.Id, link!));
+            InBackground(async () =>
+            {
+                // Nothing runs in it any more that could send.
+                await host.Networks.CloseAsync(record).ConfigureAwait(false);
+                await FinishAsync(record.Id, link!).ConfigureAwait(false);
+            });
             return;
         }
 

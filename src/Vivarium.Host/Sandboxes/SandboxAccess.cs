@@ -133,6 +133,7 @@ internal sealed class SandboxAccess(HostServices host, SandboxWorkflows workflow
         if (Quarantined.FirstOrDefault(q => q.Id == p.Ref) is { } set && Naming.SandboxId.TryParse(set.Id, out var id))
         {
             await host.Remains.RemoveAsync(id, null, SupervisorRemains.NoPatience).ConfigureAwait(false);
+            host.Networks.Release(id);
             await workflows.Destroy.DeleteDataAsync(id).ConfigureAwait(false);
             await host.Table.ReleaseQuarantinedAsync(set.Id).ConfigureAwait(false);
             Quarantined = [.. Quarantined.Where(q => q != set)];
