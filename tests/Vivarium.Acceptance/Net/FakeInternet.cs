@@ -1,7 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using Vivarium.Acceptance.Harness;
 using Vivarium.Linux.Namespaces;
 
@@ -21,7 +18,7 @@ internal sealed class FakeInternet : IAsyncDisposable
     public const string Web6 = "2001:db8:113::80";
     private static readonly string[] Addresses = [Web, OtherWeb, Names, Private, Metadata, Web6];
 
-    private readonly List<Socket> sockets = [];
+    private readonly FakeServers servers = new();
     private readonly string path;
 
     private FakeInternet(int number)
@@ -40,7 +37,9 @@ internal sealed class FakeInternet : IAsyncDisposable
     /// <summary>Where packets of sandboxes come from, seen from inside.</summary>
     public string SeenAs => "198.18.0.1";
 
-    public static async Task<FakeInternet> MakeAsync(int number)
+    /// <param name="number">Tells it from others of this machine.</param>
+    /// <param name="serve">Starts servers of another kind in its namespace.</param>
+    public static async Task<FakeInternet> MakeAsync(int number, Action<FakeServers, string>? serve = null)
     {
         var internet = new FakeInternet(number);
         NetworkNamespace.Create(internet.path);
@@ -61,109 +60,27 @@ internal sealed class FakeInternet : IAsyncDisposable
             ip route add default via 198.18.0.2 dev {uplink} onlink table {internet.Table}
             ip -6 route add default via fd18::2 dev {uplink} onlink table {internet.Table}
             """);
-        internet.Serve();
+        (serve ?? Serve)(internet.servers, internet.path);
         return internet;
     }
 
     public async ValueTask DisposeAsync()
     {
-        sockets.ForEach(static s => s.Dispose());
+        servers.Dispose();
         await Tools.TryAsync("ip", "link", "delete", Uplink);
         await Tools.TryAsync("ip", "route", "flush", "table", Table.ToString(CultureInfo.InvariantCulture));
         await Tools.TryAsync("ip", "-6", "route", "flush", "table", Table.ToString(CultureInfo.InvariantCulture));
         NetworkNamespace.Remove(path);
     }
 
-    private void Serve()
+    public static void Serve(FakeServers servers, string path)
     {
-        NamespaceThread.In(path, NamespaceKinds.Network, () =>
+        foreach (var address in Addresses)
         {
-            foreach (var address in Addresses.Select(IPAddress.Parse))
-            {
-                foreach (var port in (int[])[80, 8080])
-                {
-                    var listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-                    listener.Bind(new IPEndPoint(address, port));
-                    listener.Listen(64);
-                    sockets.Add(listener);
-                }
-            }
+            servers.Pages(path, address, 80);
+            servers.Pages(path, address, 8080);
+        }
 
-            var names = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            names.Bind(new IPEndPoint(IPAddress.Parse(Names), 53));
-            sockets.Add(names);
-            return true;
-        });
-        foreach (var socket in sockets)
-        {
-            _ = Task.Run(() => socket.SocketType == SocketType.Dgram ? AnswerNamesAsync(socket) : AcceptAsync(socket));
-        }
-    }
-
-    private static async Task AcceptAsync(Socket listener)
-    {
-        try
-        {
-            while (true)
-            {
-                _ = AnswerAsync(await listener.AcceptAsync());
-            }
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // The test is over.
-        }
-    }
-
-    /// <summary>Port 80: a page that says which address was asked and by whom. <c>GET /slow</c>: a number every tenth of a second for ever.</summary>
-    private static async Task AnswerAsync(Socket client)
-    {
-        try
-        {
-            using var open = client;
-            var buffer = new byte[4096];
-            var request = Encoding.ASCII.GetString(buffer, 0, await client.ReceiveAsync(buffer));
-            var page = $"{((IPEndPoint)client.LocalEndPoint!).Address} saw {((IPEndPoint)client.RemoteEndPoint!).Address}\n";
-            await client.SendAsync(Encoding.ASCII.GetBytes("HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n" + page));
-            for (var i = 0; request.Contains("/slow", StringComparison.Ordinal); i++)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
-                await client.SendAsync(Encoding.ASCII.GetBytes($"{i}\n"));
-            }
-
-            client.Shutdown(SocketShutdown.Both);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // The sandbox is gone.
-        }
-    }
-
-    /// <summary>Every name has the web server's address.</summary>
-    private static async Task AnswerNamesAsync(Socket socket)
-    {
-        var buffer = new byte[2000];
-        try
-        {
-            while (true)
-            {
-                var got = await socket.ReceiveFromAsync(buffer, SocketFlags.None, new IPEndPoint(IPAddress.Any, 0));
-                var query = buffer[..got.ReceivedBytes];
-                var end = 12;
-                while (query[end] != 0)
-                {
-                    end += query[end] + 1;
-                }
-
-                var isV4 = query[end + 2] == 1;
-                byte[] head = [query[0], query[1], 0x81, 0x80, 0, 1, 0, (byte)(isV4 ? 1 : 0), 0, 0, 0, 0];
-                byte[] record = isV4 ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, .. IPAddress.Parse(Web).GetAddressBytes()] : [];
-                await socket.SendToAsync((byte[])[.. head, .. query[12..(end + 5)], .. record], SocketFlags.None, got.RemoteEndPoint);
-            }
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or IndexOutOfRangeException)
-        {
-            // The test is over.
-        }
+        servers.Names(path, Names, Web);
     }
 }

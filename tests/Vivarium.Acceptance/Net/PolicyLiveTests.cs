@@ -54,7 +54,7 @@ public sealed class PolicyLiveTests(NetworkDaemon daemon) : VivTest(daemon), ICl
         await using var victim = await Daemon.CreateAsync("--net", "nat");
         var own = (await box.ShowAsync()).GetProperty("addresses")[0].GetString()!;
         var theirs = (await victim.ShowAsync()).GetProperty("addresses")[0].GetString()!;
-        var init = await InitAsync(box);
+        var init = await SandboxProcess.InitAsync(box);
 
         // As root of the host in the sandbox's namespace: more than code in the sandbox may do.
         await Tools.ShAsync($"""
@@ -75,15 +75,6 @@ public sealed class PolicyLiveTests(NetworkDaemon daemon) : VivTest(daemon), ICl
     }
 
     private static string Gateway(string address) => address[..(address.LastIndexOf('.') + 1)] + "1";
-
-    /// <summary>Pid of the sandbox's init on the host, found by its network namespace's port.</summary>
-    private static async Task<string> InitAsync(TestSandbox box)
-    {
-        var supervisor = await box.SupervisorPidAsync();
-        var children = Directory.GetDirectories($"/proc/{supervisor}/task").SelectMany(t => File.ReadAllText(t + "/children").Split(' ', StringSplitOptions.RemoveEmptyEntries));
-        var own = File.ResolveLinkTarget($"/proc/{supervisor}/ns/net", false)!.Name;
-        return children.First(c => File.ResolveLinkTarget($"/proc/{c}/ns/net", false)!.Name != own);
-    }
 
     private static async Task<bool> ReachesAsync(TestSandbox box, string address, int port = 80) =>
         (await box.TryExecAsync("sh", "-c", $"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 10 {address} {port} | grep '^HTTP'")).Code == 0;
