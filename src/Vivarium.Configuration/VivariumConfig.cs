@@ -20,6 +20,9 @@ public sealed record VivariumConfig
     /// <summary><c>[tools]</c>.</summary>
     public ToolsConfig Tools { get; init; } = new();
 
+    /// <summary><c>[processes]</c>.</summary>
+    public ProcessesConfig Processes { get; init; } = new();
+
     /// <summary><c>[runtime]</c>.</summary>
     public RuntimeConfig Runtime { get; init; } = new();
 

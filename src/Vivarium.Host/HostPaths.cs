@@ -32,6 +32,12 @@ public sealed record HostPaths(string State, string Runtime)
     /// <summary>What a sandbox keeps besides its volume: its logs.</summary>
     public string SandboxState(SandboxId id) => Path.Combine(Sandboxes, id.Value);
 
+    /// <summary>Books of launched processes: apart from what is removed in the background, so that a late write meets nothing.</summary>
+    public string Processes => Path.Combine(State, "processes");
+
+    /// <summary>The book of one sandbox.</summary>
+    public string ProcessBook(SandboxId id) => Path.Combine(Processes, id.Value + ".json");
+
     public string SandboxLogs(SandboxId id) => Path.Combine(Sandboxes, id.Value, "logs");
 
     public SupervisorFiles Supervisor(SandboxId id) => new(Path.Combine(Runtime, id.Value));

@@ -43,7 +43,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
         Workflows = new SandboxWorkflows(services);
         Access = new SandboxAccess(services, Workflows);
         Runs = new ProcessRuns(Access, services.Metrics);
-        Logs = new ProcessLogs(services);
+        Processes = new SandboxProcesses(services, Access);
+        Logs = new ProcessLogs(services, Processes);
         Tools = new ToolCalls(services, Access);
         Reports = new Reports(services, Workflows.Warm);
         Pool = new PoolView(services);
@@ -58,6 +59,8 @@ public sealed partial class VivariumHost : IAsyncDisposable
     internal SandboxAccess Access { get; }
 
     internal ProcessRuns Runs { get; }
+
+    internal SandboxProcesses Processes { get; }
 
     internal ProcessLogs Logs { get; }
 
@@ -128,6 +131,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await stopping.CancelAsync().ConfigureAwait(false);
+        Processes.Stop();
         try
         {
             await Services.Operations.StopAsync(cancellationToken).ConfigureAwait(false);
@@ -259,6 +263,7 @@ public sealed partial class VivariumHost : IAsyncDisposable
             await Task.WhenAll(settling).ConfigureAwait(false);
             LogSettled(settling.Count);
             await Workflows.Warm.TakeOverAsync().ConfigureAwait(false);
+            await Processes.RecoverAsync(stopping.Token).ConfigureAwait(false);
             await new ReclaimOrphans(Services, Workflows, quarantined).RunAsync(stopping.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)

@@ -33,6 +33,10 @@ public sealed class OutputTests
     [InlineData("diff quiet-fox", "diff")]
     [InlineData("diff --json quiet-fox", "diff-json")]
     [InlineData("fork -n 2 quiet-fox", "fork")]
+    [InlineData("tool ls", "tool-ls")]
+    [InlineData("tool ls --json", "tool-ls-json")]
+    [InlineData("tool call quiet-fox bash {\"command\":\"make\"}", "tool-call")]
+    [InlineData("tool call --json quiet-fox bash", "tool-call-json")]
     public void Is_stable(string line, string golden)
     {
         using var daemon = Daemon();
@@ -108,6 +112,20 @@ public sealed class OutputTests
     }
 
     [Fact]
+    public void A_tool_call_sends_its_arguments_and_refuses_what_is_no_object()
+    {
+        using var daemon = Daemon();
+        CliRun.Of(daemon, ["tool", "call", "--call-id", "c1", "quiet-fox", "read_file", """{"path": "a b"}"""]);
+        Assert.Equal("""tool.call {"ref":"quiet-fox","name":"read_file","arguments":{"path":"a b"},"call_id":"c1","stream":false}""", daemon.Asked[0]);
+        foreach (var bad in new[] { "[1]", "{", "path" })
+        {
+            var run = CliRun.Of(daemon, ["tool", "call", "quiet-fox", "read_file", bad]);
+            Assert.Equal((125, ""), (run.Code, run.Output));
+            Assert.Contains("JSON", run.Errors, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Secrets_come_from_a_file_and_from_standard_input()
     {
         using var daemon = Daemon();
@@ -125,6 +143,9 @@ public sealed class OutputTests
     [InlineData("run --runtime g", "gvisor")]
     [InlineData("run --template b", "base")]
     [InlineData("cp quiet", "quiet-fox:")]
+    [InlineData("tool ca", "call")]
+    [InlineData("tool call q", "quiet-fox")]
+    [InlineData("tool call quiet-fox ba", "bash")]
     public void Completion_knows_what_may_come(string typed, string expected)
     {
         using var daemon = Daemon();
@@ -165,6 +186,8 @@ public sealed class OutputTests
         .Answer("operation.wait", """{"operation_id":"op-0123456789abcdef","kind":"sandbox.create","status":"succeeded","sandbox_id":"k3j5x8q2m4n7p9r1t6v0","started_unix_ms":1}""")
         .Answer("sandbox.stats", """{"cpu_us":1000000,"memory_bytes":52428800,"memory_limit_bytes":1073741824,"pids":7,"pids_limit":1024,"oom_kills":0,"guest":{"uptime_ms":1,"processes":2,"disk_used_bytes":1000}}""")
         .Answer("sandbox.prune", Samples.OneLine($$"""{"removed":[{{Samples.Owl}}]}"""))
+        .Answer("tool.list", """{"tools":[{"name":"bash","description":"Runs a command line.","schema":{"type":"object","properties":{"command":{"type":"string"},"cwd":{"type":"string"}},"required":["command"],"additionalProperties":false}},{"name":"git_status","description":"Shows what has changed.","schema":{"type":"object","properties":{"cwd":{"type":"string"}},"required":[],"additionalProperties":false}}]}""")
+        .Answer("tool.call", """{"content":"cc a.c\nmake: *** [all] Error 2","is_error":true,"exit_code":2,"timed_out":true,"oom":false,"truncated":false,"duration_ms":812,"snapshot_error":"the pool is full"}""")
         .Answer("process.list", Samples.Processes.Trim())
         .Answer("template.list", Samples.Templates.Trim())
         .Answer("template.get", """{"name":"base","digest":"sha256:01","size_bytes":314572800,"entries":20123,"created_unix_ms":1767236645000,"references":2,"user":"root","env":{"LANG":"C.UTF-8"},"status":"ready"}""")

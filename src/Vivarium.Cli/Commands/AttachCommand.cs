@@ -37,8 +37,8 @@ internal sealed class AttachCommand : Verb
         var word = call.Get(_process)!;
         var pid = int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : (int?)null;
         using var host = call.Connect();
-        var list = host.Call(HostMethod.Processes, new RefParams { Ref = call.Get(_sandbox)! }, HostJson.Default.RefParams, HostJson.Default.ProcessesPayload);
-        var process = list.Processes.LastOrDefault(p => pid is null ? p.Tag == word : p.Pid == pid)
+        var list = host.Call(HostMethod.Processes, new RefParams { Ref = call.Get(_sandbox)! }, HostJson.Default.RefParams, HostJson.Default.ProcessList);
+        var process = list.Processes.LastOrDefault(p => pid is null ? p.Tag == word || p.Id == word : p.Pid == pid)
             ?? throw new VivariumException(ErrorCode.NotFound, $"sandbox {call.Get(_sandbox)} has no process '{word}'", $"'viv ps {call.Get(_sandbox)}' lists them", "no_such_process");
         var typing = !call.Get(_readOnly) && process.Status == "running";
         var options = new ExecOptions

@@ -75,7 +75,7 @@ internal sealed class ExecCommand : Verb
             return CommandRunner.Run(host, sandbox, request, options, call, signals);
         }
 
-        var reply = host.Call(HostMethod.Launch, new LaunchProcessParams { Ref = sandbox, Request = request }, HostJson.Default.LaunchProcessParams, HostJson.Default.LaunchReply);
+        var reply = host.Call(HostMethod.Launch, new LaunchProcessParams { Ref = sandbox, Request = request }, HostJson.Default.LaunchProcessParams, HostJson.Default.ProcessInfo);
         call.Output.Line(reply.Pid.ToString(System.Globalization.CultureInfo.InvariantCulture));
         return 0;
     }

@@ -37,9 +37,10 @@ internal sealed class KillCommand : Verb
         return References.ForEach([.. call.Get(_processes)!], call, word =>
         {
             var isPid = int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var pid);
+            var isId = word.StartsWith("proc-", StringComparison.Ordinal);
             host.Call(
                 HostMethod.Kill,
-                new KillParams { Ref = call.Get(_sandbox)!, Pid = isPid ? pid : 0, Tag = isPid ? null : word, Signal = signal, Tree = !call.Get(_only) },
+                new KillParams { Ref = call.Get(_sandbox)!, Pid = isPid ? pid : 0, Id = isId ? word : null, Tag = isPid || isId ? null : word, Signal = signal, Tree = !call.Get(_only) },
                 HostJson.Default.KillParams,
                 HostJson.Default.Empty);
         });

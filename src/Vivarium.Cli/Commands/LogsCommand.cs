@@ -43,13 +43,15 @@ internal sealed class LogsCommand : Verb
         var tail = Values.Integer(call.Get(_tail), "--tail", 0, 1_000_000);
         using var signals = call.Get(_follow) ? SignalPipe.ForInterrupts() : null;
         using var host = call.Connect();
-        var pid = call.Get(_process) is { } word ? Pid(host, sandbox, word) : (int?)null;
-        var printer = new LogPrinter(call, isProcess: pid is not null, call.Get(_timestamps), tail);
+        var word = call.Get(_process);
+        var id = word?.StartsWith("proc-", StringComparison.Ordinal) == true ? word : null;
+        var pid = word is not null && id is null ? Pid(host, sandbox, word) : (int?)null;
+        var printer = new LogPrinter(call, isProcess: word is not null, call.Get(_timestamps), tail);
         long? offset = 0;
         for (; ; )
         {
             // Once the end is reached, following waits in the daemon; the answer comes as soon as there is something.
-            var request = new LogsParams { Ref = sandbox, Pid = pid, Offset = offset, WaitMs = call.Get(_follow) && printer.CaughtUp ? FollowMs : null };
+            var request = new LogsParams { Ref = sandbox, Pid = pid, Id = id, Offset = offset, WaitMs = call.Get(_follow) && printer.CaughtUp ? FollowMs : null };
             var reply = host.Call(HostMethod.Logs, request, HostJson.Default.LogsParams, HostJson.Default.LogsReply, new ConnectionWait(null, signals));
             var bytes = Convert.FromBase64String(reply.Data);
             offset = reply.NextOffset;
@@ -73,7 +75,7 @@ internal sealed class LogsCommand : Verb
             return Values.Pid(word);
         }
 
-        var list = host.Call(HostMethod.Processes, new RefParams { Ref = sandbox }, HostJson.Default.RefParams, HostJson.Default.ProcessesPayload);
+        var list = host.Call(HostMethod.Processes, new RefParams { Ref = sandbox }, HostJson.Default.RefParams, HostJson.Default.ProcessList);
         return list.Processes.LastOrDefault(process => process.Tag == word)?.Pid
             ?? throw new VivariumException(ErrorCode.NotFound, $"sandbox {sandbox} has no process tagged '{word}'", $"'viv ps -a {sandbox}' lists them", "no_such_process");
     }

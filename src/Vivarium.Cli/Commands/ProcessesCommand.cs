@@ -29,11 +29,11 @@ internal sealed class ProcessesCommand : Verb
     public override int Run(Invocation call)
     {
         using var host = call.Connect();
-        var reply = host.Call(HostMethod.Processes, new RefParams { Ref = call.Get(_sandbox)! }, HostJson.Default.RefParams, HostJson.Default.ProcessesPayload);
+        var reply = host.Call(HostMethod.Processes, new RefParams { Ref = call.Get(_sandbox)! }, HostJson.Default.RefParams, HostJson.Default.ProcessList);
         var shown = reply with { Processes = [.. reply.Processes.Where(process => call.Get(_all) || process.Status == "running")] };
         if (call.Json)
         {
-            JsonOut.Print(call.Output, shown, HostJson.Default.ProcessesPayload);
+            JsonOut.Print(call.Output, shown, HostJson.Default.ProcessList);
         }
         else
         {

@@ -12,6 +12,7 @@ internal sealed class RollbackCommand : Verb
     private readonly Argument<string> _sandbox = Opt.One("SANDBOX", "name, id or unambiguous prefix");
     private readonly Argument<string> _snapshot = Opt.One("SNAPSHOT", "name, number of a turn, or id");
     private readonly Option<bool> _discard = Opt.Flag("--discard-later", "remove the snapshots that come after it, except held ones");
+    private readonly Option<bool> _force = Opt.Flag("--force", "also while tools run; they end with the processes", "-f");
     private readonly Option<string[]> _secret = Opt.Many("--secret", "NAME[=FROM]", "hand this secret in again; from env:VAR, file:PATH or - for standard input");
     private readonly MemoryFlags _memory = new("refuse unless processes and memory come back too", "bring its files back alone; processes start anew");
     private readonly Option<bool> _json = Opt.Json();
@@ -22,6 +23,7 @@ internal sealed class RollbackCommand : Verb
         Arguments.Add(_sandbox);
         Arguments.Add(_snapshot);
         Options.Add(_discard);
+        Options.Add(_force);
         Options.Add(_secret);
         _memory.AddTo(this);
         Options.Add(_json);
@@ -41,6 +43,7 @@ internal sealed class RollbackCommand : Verb
             Snapshot = call.Get(_snapshot)!,
             DiscardLater = call.Get(_discard),
             Memory = _memory.Of(call),
+            Force = call.Get(_force),
             Secrets = SecretFlags.Read(call.Get(_secret), call.Stdio.Input),
         };
         using var host = call.Connect();

@@ -105,7 +105,7 @@ internal sealed class RunCommand : Verb
 
             if (argv.Count > 0)
             {
-                host.Call(HostMethod.Launch, new LaunchProcessParams { Ref = sandbox.Id, Request = request }, HostJson.Default.LaunchProcessParams, HostJson.Default.LaunchReply);
+                host.Call(HostMethod.Launch, new LaunchProcessParams { Ref = sandbox.Id, Request = request }, HostJson.Default.LaunchProcessParams, HostJson.Default.ProcessInfo);
             }
 
             call.Output.Line(sandbox.Name);

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Vivarium.Cli.Parsing;
-using Vivarium.Wire.Guest;
 using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
 
@@ -32,7 +31,7 @@ internal static class Tables
         return table;
     }
 
-    public static Table Processes(IReadOnlyList<GuestProcess> processes, TimeProvider clock)
+    public static Table Processes(IReadOnlyList<ProcessInfo> processes, TimeProvider clock)
     {
         var table = new Table("PID", "STATUS", "USER", "AGE", "TREE", "TTY", "TAG", "COMMAND");
         foreach (var process in processes)
@@ -44,7 +43,7 @@ internal static class Tables
                 Humanize.Since(process.StartedUnixMs, clock),
                 process.TreeSize.ToString(System.Globalization.CultureInfo.InvariantCulture),
                 process.Tty ? "yes" : "-",
-                process.Tag ?? "-",
+                process.Tag ?? process.Id ?? "-",
                 Humanize.Command(process.Argv));
         }
 
@@ -106,7 +105,7 @@ internal static class Tables
         return table;
     }
 
-    private static string Status(GuestProcess process) => process.Exit is not { } exit ? process.Status
+    private static string Status(ProcessInfo process) => process.Exit is not { } exit ? process.Status
         : exit.Oom == true ? "exited (out of memory)"
         : exit.TimedOut == true ? "exited (timed out)"
         : exit.Signal is { } signal ? $"exited (signal {signal})"

@@ -59,6 +59,7 @@ internal static class CompletionWords
             "--on-timeout" => Begins(["kill", "pause"], last),
             "--show" or "--rm" or "--hold" or "--unhold" when verb.Name == "snapshots" => Begins(Snapshots(call, null), last),
             "--kind" => Begins(["turn", "tool", "named", "pause"], last),
+            var before when verb.Name == "call" && before != verb.Name && !before.StartsWith('-') && typed[^3] is "call" => Begins(Tools(call), last),
             var before when verb.Name is "rollback" or "diff" && before != verb.Name && !before.StartsWith('-') => Begins(Snapshots(call, typed.Skip(1).First(word => !word.StartsWith('-'))), last),
             _ => verb.Arguments.FirstOrDefault()?.Name switch
             {
@@ -84,6 +85,10 @@ internal static class CompletionWords
     private static string[] Snapshots(Invocation call, string? sandbox) => Ask(call, host => host
         .Call(HostMethod.SnapshotList, new SnapshotListParams { Ref = sandbox }, HostJson.Default.SnapshotListParams, HostJson.Default.SnapshotList, new ConnectionWait(Patience))
         .Snapshots.Select(snapshot => sandbox is null ? $"{snapshot.SandboxName}@{snapshot.Name}" : snapshot.Name).ToArray());
+
+    private static string[] Tools(Invocation call) => Ask(call, host => host
+        .Call(HostMethod.ToolList, HostJson.Default.ToolList, new ConnectionWait(Patience))
+        .Tools.Select(tool => tool.Name).ToArray());
 
     private static string[] Templates(Invocation call) => Ask(call, host => host
         .Call(HostMethod.TemplateList, HostJson.Default.TemplateList, new ConnectionWait(Patience))

@@ -39,6 +39,7 @@ internal static class Verbs
         new(Inside, "logs", "console, or output of background processes", LogsCommand.Make),
         new(Inside, "attach", "join a running process", AttachCommand.Make),
         new(Inside, "port", "publish a port of a sandbox on this machine", PortCommand.Make),
+        new(Inside, "tool", "what agents call: ls, call", ToolCommand.Make),
         new(Inside, "ports", "what listens in a sandbox, and what is published", PortsCommand.Make),
         new(Looking, "stats", "what sandboxes use", StatsCommand.Make),
         new(Looking, "top", "what sandboxes use, live", TopCommand.Make),

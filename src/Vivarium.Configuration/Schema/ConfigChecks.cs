@@ -42,6 +42,12 @@ internal static class ConfigChecks
             ? null
             : "must be an address and a port, such as \"127.0.0.1:7780\" or \"[::1]:7780\"";
 
+    /// <summary>An address others can be told: not the one that stands for all.</summary>
+    public static string? OwnAddress(string text) =>
+        IPAddress.TryParse(text, out var address) && text == address.ToString() && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any) && address is { IsIPv6Multicast: false, IsIPv4MappedToIPv6: false }
+            ? null
+            : "must be one address of this host, such as \"127.0.0.1\" or \"192.0.2.7\"";
+
     public static string? Mirror(string text) =>
         text.Length == 0 || text.StartsWith("https://", StringComparison.Ordinal) || text.StartsWith("http://", StringComparison.Ordinal) || text.StartsWith("file:///", StringComparison.Ordinal)
             ? Line(text)

@@ -1,3 +1,4 @@
+using Vivarium.Configuration.Sections;
 using Vivarium.Configuration.Values;
 
 namespace Vivarium.Configuration.Schema;
@@ -60,6 +61,30 @@ internal static class ConfigSchema
             c => c.Limits.MaxTurnSnapshots, (c, v) => c with { Limits = c.Limits with { MaxTurnSnapshots = (int)v! } }),
         new("limits", "max_tool_snapshots", new IntegerType(1, 100_000), "Tool snapshots kept of one sandbox; the oldest go first.",
             c => c.Limits.MaxToolSnapshots, (c, v) => c with { Limits = c.Limits with { MaxToolSnapshots = (int)v! } }),
+
+        new("tools", "timeout", new DurationType(), "Time of a tool call that asks for none.",
+            c => c.Tools.Timeout, (c, v) => c with { Tools = c.Tools with { Timeout = (TimeSpan?)v ?? new ToolsConfig().Timeout } }),
+        new("tools", "max_timeout", new DurationType(), "Most time a tool call may ask for.",
+            c => c.Tools.MaxTimeout, (c, v) => c with { Tools = c.Tools with { MaxTimeout = (TimeSpan?)v ?? new ToolsConfig().MaxTimeout } }),
+        new("tools", "git_timeout", new DurationType(), "Time of a git tool call that asks for none.",
+            c => c.Tools.GitTimeout, (c, v) => c with { Tools = c.Tools with { GitTimeout = (TimeSpan?)v ?? new ToolsConfig().GitTimeout } }),
+        new("tools", "max_output", new SizeType(new ByteSize(1024), ByteSize.FromMiB(10)), "Bytes kept of each output stream of a tool; more is cut in the middle.",
+            c => c.Tools.MaxOutput, (c, v) => c with { Tools = c.Tools with { MaxOutput = (ByteSize)v! } }),
+        new("tools", "read_lines", new IntegerType(1, 1_000_000), "Lines read_file gives when not asked for another number.",
+            c => c.Tools.ReadLines, (c, v) => c with { Tools = c.Tools with { ReadLines = (int)v! } }),
+        new("tools", "read_characters", new IntegerType(1, 1_000_000), "Characters read_file gives of a line.",
+            c => c.Tools.ReadCharacters, (c, v) => c with { Tools = c.Tools with { ReadCharacters = (int)v! } }),
+        new("tools", "snapshots", new FlagType(), "Whether a snapshot is taken after every tool that may change files.",
+            c => c.Tools.Snapshots, (c, v) => c with { Tools = c.Tools with { Snapshots = (bool)v! } }),
+        new("tools", "pause_drain", new DurationType(), "How long pausing waits for running tools.",
+            c => c.Tools.PauseDrain, (c, v) => c with { Tools = c.Tools with { PauseDrain = (TimeSpan?)v ?? new ToolsConfig().PauseDrain } }),
+
+        new("processes", "advertise", new TextType(ConfigChecks.OwnAddress), "Address of this host that exposed ports of launched processes are published at.",
+            c => c.Processes.Advertise, (c, v) => c with { Processes = c.Processes with { Advertise = (string)v! } }),
+        new("processes", "keep", new IntegerType(0, 10_000), "Ended launched processes remembered of one sandbox.",
+            c => c.Processes.Keep, (c, v) => c with { Processes = c.Processes with { Keep = (int)v! } }),
+        new("processes", "keep_for", new DurationType(), "How long they are remembered.",
+            c => c.Processes.KeepFor, (c, v) => c with { Processes = c.Processes with { KeepFor = (TimeSpan?)v ?? new ProcessesConfig().KeepFor } }),
 
         new("runtime", "allow_direct", new FlagType(), "Whether sandboxes without any isolation may be made.",
             c => c.Runtime.AllowDirect, (c, v) => c with { Runtime = c.Runtime with { AllowDirect = (bool)v! } }),

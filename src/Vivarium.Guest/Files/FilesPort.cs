@@ -98,8 +98,8 @@ internal sealed class FilesPort(GuestContext context) : IPortHandler
         {
             "stat" => simple.Stat(),
             "list" => new TreeSearch(path, request.Limit, cancellationToken).List(request.Depth ?? 1),
-            "find" => new TreeSearch(path, request.Limit, cancellationToken).Find(request.Pattern),
-            "grep" => new TreeSearch(path, request.Limit, cancellationToken).Grep(request.Pattern, request.Regex),
+            "find" => new TreeSearch(path, request.Limit, cancellationToken) { Except = request.Except }.Find(request.Pattern, request.WholePath),
+            "grep" => new TreeSearch(path, request.Limit, cancellationToken) { Except = request.Except }.Grep(request.Pattern, request.Regex, request.Include),
             "mkdir" => simple.MakeDirectory(),
             "move" => simple.Move(),
             "remove" => simple.Remove(cancellationToken),

@@ -30,6 +30,9 @@ internal sealed class TreeSearch
         _cancellationToken = cancellationToken;
     }
 
+    /// <summary>Names of directories that are passed over.</summary>
+    public IReadOnlyList<string>? Except { get; init; }
+
     public FileReply List(int depth)
     {
         if (FileStatus.Of(_root).Kind != FileKind.Directory)
@@ -40,21 +43,30 @@ internal sealed class TreeSearch
         return Collect(Walk(_root, Math.Clamp(depth, 1, MaxDepth), isRoot: true));
     }
 
-    public FileReply Find(string? pattern)
+    public FileReply Find(string? pattern, bool wholePath)
     {
         if (string.IsNullOrEmpty(pattern))
         {
             throw FileFailure.Invalid("find needs a pattern");
         }
 
-        // A pattern with a slash speaks of the path below the start, one without of the name.
-        var prefix = _root == "/" ? 1 : _root.Length + 1;
-        var byPath = pattern.Contains('/', StringComparison.Ordinal);
         _ = FileStatus.Of(_root);
-        return Collect(Walk(_root, MaxDepth, isRoot: true).Where(e => Glob.IsMatch(pattern, byPath ? e.Path.AsSpan(Math.Min(prefix, e.Path.Length)) : e.Name)));
+        return Collect(Walk(_root, MaxDepth, isRoot: true).Where(e => Fits(pattern, e, wholePath)));
     }
 
-    public FileReply Grep(string? pattern, bool isRegex)
+    /// <summary>A pattern with a slash speaks of the path below the start, one without of the name.</summary>
+    private bool Fits(string pattern, FileEntry entry, bool wholePath)
+    {
+        if (!pattern.Contains('/', StringComparison.Ordinal) && pattern != "**")
+        {
+            return Glob.IsMatch(pattern, entry.Name);
+        }
+
+        var below = entry.Path.AsSpan(Math.Min(_root == "/" ? 1 : _root.Length + 1, entry.Path.Length));
+        return wholePath ? PathGlob.IsMatch(pattern, below) : Glob.IsMatch(pattern, below);
+    }
+
+    public FileReply Grep(string? pattern, bool isRegex, string? include)
     {
         if (string.IsNullOrEmpty(pattern))
         {
@@ -63,7 +75,7 @@ internal sealed class TreeSearch
 
         var expression = isRegex ? Expression(pattern) : null;
         var start = _entries.Of(_root, follow: true);
-        var files = start.Type == "dir" ? Walk(_root, MaxDepth, isRoot: true).Where(e => e.Type == "file") : [start];
+        var files = start.Type == "dir" ? Walk(_root, MaxDepth, isRoot: true).Where(e => e.Type == "file" && (include is null || Fits(include, e, wholePath: true))) : [start];
         List<FileMatch> matches = [];
         var characters = 0;
         foreach (var file in files)
@@ -117,7 +129,7 @@ internal sealed class TreeSearch
         foreach (var path in paths)
         {
             _cancellationToken.ThrowIfCancellationRequested();
-            if (_entries.Find(path) is not { } entry)
+            if (_entries.Find(path) is not { } entry || (entry.Type == "dir" && Except?.Contains(entry.Name) == true))
             {
                 continue;
             }

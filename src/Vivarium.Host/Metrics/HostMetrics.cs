@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Vivarium.Host.Operations;
+using Vivarium.Host.Tools;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
 
@@ -26,6 +27,8 @@ internal sealed class HostMetrics : IDisposable
     private readonly Histogram<double> destroyTime;
     private readonly Counter<long> execs;
     private readonly Histogram<double> execTime;
+    private readonly Counter<long> tools;
+    private readonly Histogram<double> toolTime;
     private readonly Counter<long> operations;
     private readonly Counter<long> events;
     private readonly Counter<long> ends;
@@ -40,6 +43,8 @@ internal sealed class HostMetrics : IDisposable
         destroyTime = Meter.CreateHistogram("vivarium.sandbox.destroy.duration", "s", "Time until no process of a destroyed sandbox is left; failures are not in it.", null, Buckets);
         execs = Meter.CreateCounter<long>("vivarium.execs", null, "Commands run through the daemon's API, by how that ended (ok when the command ran, whatever its exit code).");
         execTime = Meter.CreateHistogram("vivarium.exec.duration", "s", "Time a command run through the daemon's API took; failures are not in it.", null, Buckets);
+        tools = Meter.CreateCounter<long>("vivarium.tools", null, "Tool calls, by tool and by how that ended (ok, failed when the tool ran and failed, or an error code); repeats are not in it.");
+        toolTime = Meter.CreateHistogram("vivarium.tool.duration", "s", "Time a tool took, by tool; those that could not be run are not in it.", null, Buckets);
         operations = Meter.CreateCounter<long>("vivarium.operations", null, "Operations ended, by kind and status.");
         events = Meter.CreateCounter<long>("vivarium.events", null, "Events, by type.");
         ends = Meter.CreateCounter<long>("vivarium.sandbox.ends", null, "Sandboxes that stopped or failed, by state and reason.");
@@ -90,8 +95,33 @@ internal sealed class HostMetrics : IDisposable
     /// <summary>Measures a command run through the API.</summary>
     public ValueTask<T> ExecAsync<T>(Func<ValueTask<T>> run) => MeasureAsync(run, execs, execTime);
 
+    /// <summary>Measures a tool.</summary>
+    public async Task<ToolResult> ToolAsync(string tool, Func<Task<ToolResult>> run)
+    {
+        var began = time.GetTimestamp();
+        var code = "ok";
+        try
+        {
+            var result = await run().ConfigureAwait(false);
+            code = result.IsError ? "failed" : code;
+            toolTime.Record(time.GetElapsedTime(began).TotalSeconds, new KeyValuePair<string, object?>("tool", tool));
+            return result;
+        }
+        catch (Exception e)
+        {
+            code = Code(e);
+            throw;
+        }
+        finally
+        {
+            tools.Add(1, new("tool", tool), new("code", code));
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Meter.Dispose();
+
+    private static string Code(Exception e) => ErrorCodes.ToText(e switch { VivariumException ours => ours.Code, OperationCanceledException => ErrorCode.Canceled, _ => ErrorCode.Internal });
 
     private async ValueTask<T> MeasureAsync<T>(Func<ValueTask<T>> work, Counter<long> count, Histogram<double> duration)
     {
@@ -105,7 +135,7 @@ internal sealed class HostMetrics : IDisposable
         }
         catch (Exception e)
         {
-            code = ErrorCodes.ToText(e switch { VivariumException ours => ours.Code, OperationCanceledException => ErrorCode.Canceled, _ => ErrorCode.Internal });
+            code = Code(e);
             throw;
         }
         finally

@@ -5,7 +5,7 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Host.Processes;
 
 /// <summary>Reads the logs the supervisor writes. Offsets count over the whole life of a log, rotation included; one old file is kept.</summary>
-internal sealed class ProcessLogs(HostServices host)
+internal sealed class ProcessLogs(HostServices host, SandboxProcesses launched)
 {
     private const int MaxBytes = 1024 * 1024;
     private const int MaxWaitMs = 30_000;
@@ -20,8 +20,10 @@ internal sealed class ProcessLogs(HostServices host)
             throw new VivariumException(ErrorCode.InvalidArgument, "reading a log: limit, wait or pid is out of range", "Limit 1 to 1048576 bytes, wait 0 to 30000 ms, pid above 0.", "bad_params");
         }
 
-        var path = Path.Combine(host.Paths.SandboxLogs(sandbox.Record.Id), p.Pid is { } pid ? $"process-{pid}.log" : "console.log");
-        if (p.Pid is not null && !File.Exists(path))
+        var process = p.Id is { } id ? (await launched.FindAsync(p.Ref, id, cancellationToken).ConfigureAwait(false)).Process
+            : p.Pid is { } named ? launched.OfPid(sandbox, named) : null;
+        var path = PathOf(sandbox, p, process);
+        if (p.Pid is not null && process is null && !File.Exists(path))
         {
             throw new VivariumException(ErrorCode.NotFound, $"sandbox {sandbox.Record.Name} has no log of a process {p.Pid}", "Only processes started in the background are logged: viv ps.", "no_such_log");
         }
@@ -33,7 +35,7 @@ internal sealed class ProcessLogs(HostServices host)
             // Asked before reading, so that what an ending process wrote last is read before its log counts as ended; and not each time.
             if (round % 10 == 0)
             {
-                over = await IsOverAsync(sandbox, p.Pid, cancellationToken).ConfigureAwait(false);
+                over = await IsOverAsync(sandbox, p, process, cancellationToken).ConfigureAwait(false);
             }
 
             var (data, next, end) = LogFile.Read(path, p.Offset ?? 0, limit);
@@ -46,19 +48,39 @@ internal sealed class ProcessLogs(HostServices host)
         }
     }
 
-    private static async Task<bool> IsOverAsync(Sandbox sandbox, int? pid, CancellationToken cancellationToken)
+    /// <summary>A launched process has a log of its own name, unless it has a tag of its caller's or an older supervisor.</summary>
+    private string PathOf(Sandbox sandbox, LogsParams p, LaunchedProcess? process)
     {
+        var logs = host.Paths.SandboxLogs(sandbox.Record.Id);
+        var pid = process?.Pid ?? p.Pid;
+        var byPid = Path.Combine(logs, pid is null ? "console.log" : $"process-{pid}.log");
+        if (process is not { Tag: null })
+        {
+            return byPid;
+        }
+
+        var byId = Path.Combine(logs, process.Id + ".log");
+        return !File.Exists(byId) && File.Exists(byPid) && new DateTimeOffset(File.GetLastWriteTimeUtc(byPid)).ToUnixTimeMilliseconds() >= process.StartedUnixMs ? byPid : byId;
+    }
+
+    private async Task<bool> IsOverAsync(Sandbox sandbox, LogsParams p, LaunchedProcess? process, CancellationToken cancellationToken)
+    {
+        if (process is not null)
+        {
+            return (await launched.FindAsync(p.Ref, process.Id, cancellationToken).ConfigureAwait(false)).Process.HasEnded;
+        }
+
         if (sandbox.Link is not { IsOver: false } link)
         {
             return true;
         }
 
-        if (pid is null)
+        if (p.Pid is null)
         {
             return false;
         }
 
         var processes = await link.ProcessesAsync(cancellationToken).ConfigureAwait(false);
-        return !processes.Processes.Any(x => x.Pid == pid && x.Status == "running");
+        return !processes.Processes.Any(x => x.Pid == p.Pid && x.Status == ProcessStatus.Running);
     }
 }

@@ -49,6 +49,12 @@ internal sealed record GateRules(string Verb, IReadOnlyList<string> From, string
     public static readonly GateRules SetNetwork = new(
         "setting the network of", [SandboxState.Running, SandboxState.Paused, SandboxState.Stopped, SandboxState.Failed], "The sandbox is changing; look at its state.");
 
+    /// <summary>Tools are no operations; this only says how their refusal reads.</summary>
+    public static readonly GateRules ToolDoor = new("calling a tool in", [SandboxState.Running], "Only a running sandbox runs tools.");
+
+    /// <summary>The same of launches.</summary>
+    public static readonly GateRules LaunchDoor = new("starting a process in", [SandboxState.Running], "Only a running sandbox starts processes.");
+
     public static readonly GateRules Create = new("creating", [SandboxState.Creating], string.Empty);
 
     public static readonly GateRules Reattach = new("re-attaching", [], string.Empty);

@@ -15,6 +15,7 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop, SaveSand
         var before = sandbox.Record;
         var link = sandbox.RequireLink("pausing");
         sandbox.Publish(before with { State = SandboxState.Pausing });
+        using var door = await DrainAsync(sandbox, before, token).ConfigureAwait(false);
         Snapshots.MemoryImage? memory = null;
         if (disk && Snapshots.MemoryImages.CanSave(link))
         {
@@ -114,6 +115,20 @@ internal sealed class PauseSandbox(HostServices host, StopSandbox stop, SaveSand
         host.Events.Publish("sandbox.running", running, "resumed");
         return running;
     });
+
+    /// <summary>From now on no tool begins, and those that run may end; they are waited for.</summary>
+    private async Task<IDisposable> DrainAsync(Sandbox sandbox, SandboxRecord before, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sandbox.Tools.DrainAsync($"pausing sandbox {before.Name}", host.Config.Tools.PauseDrain, host.Time, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            sandbox.Publish(before);
+            throw;
+        }
+    }
 
     /// <summary>Frozen may be for long: what it wrote goes to disk now. A pool that cannot shows it in its health.</summary>
     private async Task FlushAsync(Sandbox sandbox)

@@ -85,7 +85,7 @@ internal sealed class SandboxPublishing(HostServices host)
         return true;
     });
 
-    private static SupervisorLink? Link(Sandbox sandbox, string verb) => SandboxStates.HasEnded(sandbox.Record.State) ? null : sandbox.RequireLink(verb);
+    private static SupervisorLink? Link(Sandbox sandbox, string verb) => SandboxStates.HasEnded(sandbox.Record.State) || sandbox.Record.OnDisk ? null : sandbox.RequireLink(verb);
 
     private async Task RecordAsync(Sandbox sandbox, IReadOnlyList<PublishedPort> ports)
     {

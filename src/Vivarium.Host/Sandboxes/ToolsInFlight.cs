@@ -1,3 +1,4 @@
+using Vivarium.Host.Operations;
 using Vivarium.Wire.Errors;
 
 namespace Vivarium.Host.Sandboxes;
@@ -12,6 +13,9 @@ internal sealed class ToolsInFlight
     private int count;
     private int closed;
     private TaskCompletionSource? empty;
+
+    /// <summary>Tools that read a file and write it again take turns.</summary>
+    public OneAtATime Writing { get; } = new();
 
     /// <summary>How many run.</summary>
     public int Count
@@ -104,10 +108,10 @@ internal sealed class ToolsInFlight
     }
 
     /// <summary>Says that tools are in the way.</summary>
-    public static VivariumException Refusal(string what, int count, string? detail = null) => new(
+    public static VivariumException Refusal(string what, int count, string? detail = null, string? hint = null) => new(
         ErrorCode.FailedPrecondition,
         $"{what}: {count} tool call{(count == 1 ? " is" : "s are")} still running" + (detail is null ? string.Empty : " " + detail),
-        "Wait until they have ended.",
+        hint ?? "Wait until they have ended, or ask for shorter ones.",
         "tools_in_flight");
 
     private void Leave()

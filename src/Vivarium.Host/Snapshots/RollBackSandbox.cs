@@ -55,6 +55,7 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
             await memories.EngineAsync(volumes, memory, what, FilesOnly, token).ConfigureAwait(false);
         }
 
+        using var door = sandbox.Tools.TryClose(p.Force) ?? throw ToolsInFlight.Refusal(what, sandbox.Tools.Count, "and would be ended; nothing has been changed", "Wait until they have ended, or roll back with force.");
         var intent = new RollbackIntent(target.Id, then, before.OnDisk) { WithMemory = memory is not null };
         sandbox.Publish(before with { State = SandboxState.RollingBack, Reason = null, Message = null, Rollback = intent });
         await host.Table.UpdateAsync(sandbox.Record).ConfigureAwait(false);
@@ -128,6 +129,7 @@ internal sealed partial class RollBackSandbox(HostServices host, SnapshotStore s
 
         // Seen through once begun: half of it is nothing anybody wants.
         await volumes.RollBackAsync(target.Volume, record.Id.Value, record.Resources.DiskBytes, CancellationToken.None).ConfigureAwait(false);
+        sandbox.Tools.Forget();
         var generation = await volumes.GenerationAsync(VolumeKind.Sandbox, record.Id.Value, flush: false, CancellationToken.None).ConfigureAwait(false);
         var next = record with
         {

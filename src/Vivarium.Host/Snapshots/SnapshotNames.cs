@@ -16,6 +16,9 @@ internal static class SnapshotNames
     /// <summary>Name of a turn.</summary>
     public static string OfTurn(int number) => "turn-" + number.ToString("0000", CultureInfo.InvariantCulture);
 
+    /// <summary>Name of the snapshot after a tool: what a caller gives is no part of it.</summary>
+    public static string OfTool(string tool, long sequence) => $"tool-{tool}-{sequence.ToString("0000", CultureInfo.InvariantCulture)}";
+
     /// <summary>Checks a name a caller gives, before anything is done.</summary>
     public static void Check(string name)
     {

@@ -14,6 +14,10 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
     /// <summary>A hold is ended by the daemon at once; this is how long the sandbox stands still when the daemon dies in between and its connection stays.</summary>
     private const long HoldMs = 30_000;
 
+    /// <summary>How long the snapshot after a tool waits for other operations.</summary>
+    private static readonly TimeSpan ToolPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ToolRetry = TimeSpan.FromMilliseconds(20);
+
     private readonly ILogger logger = host.Loggers.CreateLogger<TakeSnapshot>();
     private readonly MemoryImages memories = new(host);
     private readonly SnapshotPoints points = new(host.Snapshots);
@@ -53,6 +57,33 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
             return TakeAsync(sandbox, new Wanted(SnapshotKind.Turn, SnapshotNames.OfTurn(number)) { Turn = number, Label = p.Label, Message = p.Message, Labels = p.Labels }, token);
         }));
     }
+
+    /// <summary>
+    /// Takes the snapshot after a tool. Those of tools that ended at once are taken one after the other, and they wait for other operations; if the sandbox was rolled back
+    /// since, what the tool did is gone, and there is nothing to take.
+    /// </summary>
+    public Task<SnapshotRecord> ToolAsync(Sandbox sandbox, string tool, string? callId, int generation) => sandbox.Turning.RunAsync(async () =>
+    {
+        for (var began = host.Time.GetTimestamp(); ;)
+        {
+            try
+            {
+                return await sandbox.PerformAsync(GateRules.Snapshot, token =>
+                {
+                    if (sandbox.Tools.Generation != generation)
+                    {
+                        throw new VivariumException(ErrorCode.FailedPrecondition, $"taking a snapshot of sandbox {sandbox.Record.Name}: it was rolled back after the tool had ended", null, "rolled_back");
+                    }
+
+                    return TakeAsync(sandbox, new Wanted(SnapshotKind.Tool, SnapshotNames.OfTool(tool, NextSequence(sandbox.Record.Id))) { Label = callId }, token);
+                }).ConfigureAwait(false);
+            }
+            catch (VivariumException e) when (e.Reason == "operation_in_progress" && host.Time.GetElapsedTime(began) < ToolPatience)
+            {
+                await Task.Delay(ToolRetry, host.Time).ConfigureAwait(false);
+            }
+        }
+    });
 
     /// <summary>
     /// Makes a copy of the volume as it is at one instant, with processes and memory of the same instant when an image is given, and says how long the sandbox stood still for it. The
@@ -125,7 +156,7 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
         var head = host.Snapshots.Find(lineage.Head);
         var id = SnapshotId.New();
         var image = wanted.Memory ? await memories.PlanAsync(sandbox, what, cancellationToken).ConfigureAwait(false) : null;
-        if (wanted.Turn is not null && head is not null && await IsUnchangedAsync(volumes, before, cancellationToken).ConfigureAwait(false))
+        if (wanted.MayShare && head is not null && await IsUnchangedAsync(volumes, before, cancellationToken).ConfigureAwait(false))
         {
             return await RecordAsync(sandbox, wanted, Shared(id, wanted, head, before, null), lineage with { Head = id }).ConfigureAwait(false);
         }
@@ -143,7 +174,7 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
                 (changes, written) = await SnapshotStore.CompareAsync(volumes, since, points.Now(before, id.Value), ChangeList.Named, cancellationToken).ConfigureAwait(false);
             }
 
-            if (wanted.Turn is not null && head is not null && changes is { Count: 0 })
+            if (wanted.MayShare && head is not null && changes is { Count: 0 })
             {
                 // Something was done and undone, or only read: what is there is what was there.
                 pin.Dispose();
@@ -257,6 +288,9 @@ internal sealed partial class TakeSnapshot(HostServices host, SnapshotStore stor
 
     private sealed record Wanted(string Kind, string Name)
     {
+        /// <summary>Whether it may be the same data as the one before: what a person asks for by name is always a volume of its own.</summary>
+        public bool MayShare => Kind is SnapshotKind.Turn or SnapshotKind.Tool;
+
         public int? Turn { get; init; }
 
         public string? Label { get; init; }

@@ -28,8 +28,10 @@ internal sealed class SupervisorLink : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly List<(Func<SupervisorStatus, bool> Wanted, TaskCompletionSource<SupervisorStatus> Found)> waiters = [];
     private readonly List<Action> whenOver = [];
+    private readonly List<Action<int, ExecControl?>> processListeners = [];
     private SupervisorStatus status;
     private bool over;
+    private long oomAt;
 
     private SupervisorLink(SupervisorClient client, SupervisorInfo info, string socket, TimeProvider time)
     {
@@ -236,8 +238,39 @@ internal sealed class SupervisorLink : IAsyncDisposable
 
     private static VivariumException Lost() => new(ErrorCode.Unavailable, "the supervisor of the sandbox is gone", "Look at the sandbox's state: viv show.", "supervisor_gone");
 
+    /// <summary>Whether the out-of-memory killer has struck in the sandbox since then, a timestamp.</summary>
+    public bool RanOutOfMemory(long since) => Volatile.Read(ref oomAt) is > 0 and var at && at >= since;
+
+    /// <summary>Hears of the end of launched processes from now on; must be quick.</summary>
+    public void OnProcessExited(Action<int, ExecControl?> action)
+    {
+        lock (gate)
+        {
+            processListeners.Add(action);
+        }
+    }
+
     private void Take(SupervisorEvent e)
     {
+        if (e.Type == "oom")
+        {
+            Volatile.Write(ref oomAt, time.GetTimestamp());
+        }
+
+        if (e is { Type: "process_exited", Pid: { } pid })
+        {
+            Action<int, ExecControl?>[] hear;
+            lock (gate)
+            {
+                hear = [.. processListeners];
+            }
+
+            foreach (var action in hear)
+            {
+                action(pid, e.Exit);
+            }
+        }
+
         if (e.Status is not { } next)
         {
             return;

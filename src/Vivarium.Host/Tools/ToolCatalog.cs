@@ -1,3 +1,4 @@
+using Vivarium.Host.Tools.Git;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
 
@@ -6,7 +7,7 @@ namespace Vivarium.Host.Tools;
 /// <summary>Every tool there is.</summary>
 internal static class ToolCatalog
 {
-    private static readonly Tool[] All = [new BashTool()];
+    private static readonly Tool[] All = [new BashTool(), new ReadFileTool(), new WriteFileTool(), new EditFileTool(), new GrepTool(), new GlobTool(), .. GitTools.All];
 
     private static readonly Dictionary<string, Tool> ByName = All.ToDictionary(static tool => tool.Name);
 

@@ -13,14 +13,22 @@ internal static class ToolCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Runs it to its end.</summary>
-    public static async Task<ToolResult> RunAsync(ToolRun run, ExecRequest request, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <summary>Runs it to its end. The first of the programs that exists is taken.</summary>
+    public static async Task<ToolResult> RunAsync(ToolRun run, TimeSpan timeout, CancellationToken cancellationToken, params ExecRequest[] requests)
     {
         using var deadline = new Deadline(TimeProvider.System, timeout + Patience, cancellationToken);
         try
         {
-            await using var exec = await StartAsync(run, request with { Tag = run.Tag, TimeoutMs = (long)timeout.TotalMilliseconds }, deadline.Token).ConfigureAwait(false);
-            return await FollowAsync(run, exec, deadline.Token).ConfigureAwait(false);
+            var (exec, joined) = await StartAsync(run, timeout, requests, deadline.Token).ConfigureAwait(false);
+            await using (exec.ConfigureAwait(false))
+            {
+                return await FollowAsync(run, exec, deadline.Token).ConfigureAwait(false) with { Joined = joined };
+            }
+        }
+        catch (VivariumException e) when (e.Code is ErrorCode.NotFound or ErrorCode.PermissionDenied or ErrorCode.InvalidArgument or ErrorCode.ResourceExhausted)
+        {
+            // The guest could not start it, and says why in words for whoever asked.
+            return ToolResult.Failed(e.Message) with { NotStarted = true };
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -28,14 +36,14 @@ internal static class ToolCommand
         }
     }
 
-    /// <summary>Starts it; or joins it, where a daemon before this one has started it for the same call.</summary>
-    private static async Task<ExecClient> StartAsync(ToolRun run, ExecRequest request, CancellationToken cancellationToken)
+    private static async Task<(ExecClient Exec, bool Joined)> StartAsync(ToolRun run, TimeSpan timeout, ExecRequest[] requests, CancellationToken cancellationToken)
     {
-        if (request.Tag is { } tag)
+        if (run.Tag is { } tag)
         {
             try
             {
-                return await run.Link.StartExecAsync(new ExecRequest { Attach = new ExecAttach { Tag = tag, Offset = 0 } }, cancellationToken).ConfigureAwait(false);
+                // A daemon before this one may have started it for the same call.
+                return (await run.Link.StartExecAsync(new ExecRequest { Attach = new ExecAttach { Tag = tag, Offset = 0 } }, cancellationToken).ConfigureAwait(false), true);
             }
             catch (VivariumException e) when (e.Reason == "no_such_process")
             {
@@ -43,7 +51,17 @@ internal static class ToolCommand
             }
         }
 
-        return await run.Link.StartExecAsync(request, cancellationToken).ConfigureAwait(false);
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                return (await run.Link.StartExecAsync(requests[i] with { Tag = run.Tag, TimeoutMs = (long)timeout.TotalMilliseconds }, cancellationToken).ConfigureAwait(false), false);
+            }
+            catch (VivariumException e) when (e.Reason == "command_not_found" && i + 1 < requests.Length)
+            {
+                // The next one, then.
+            }
+        }
     }
 
     private static async Task<ToolResult> FollowAsync(ToolRun run, ExecClient exec, CancellationToken cancellationToken)
@@ -69,8 +87,7 @@ internal static class ToolCommand
         stdout.End();
         stderr.End();
         var exit = exec.Exit ?? throw new IOException("the connection ended before the command did");
-        var content = Join(stdout.Text(), stderr.Text());
-        return ToolResult.Of(exit, content, stdout.Cut > 0 || stderr.Cut > 0 || exec.Reply.Lost > 0);
+        return ToolResult.Of(exit, Join(stdout.Text(), stderr.Text()), stdout.Cut > 0 || stderr.Cut > 0 || exec.Reply.Lost > 0);
     }
 
     /// <summary>Standard output, then standard error, which begins a line of its own.</summary>

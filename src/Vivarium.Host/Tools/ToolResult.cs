@@ -18,6 +18,9 @@ internal sealed record ToolResult(string Content)
     /// <summary>Nothing was run, so a repeat of the call tries again.</summary>
     public bool NotStarted { get; init; }
 
+    /// <summary>An earlier daemon had started it for the same call.</summary>
+    public bool Joined { get; init; }
+
     /// <summary>The tool ran and failed.</summary>
     public static ToolResult Failed(string why) => new(why) { IsError = true };
 

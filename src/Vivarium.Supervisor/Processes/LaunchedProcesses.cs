@@ -14,11 +14,13 @@ namespace Vivarium.Supervisor.Processes;
 internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse pulse, StatusBoard board, Activity activity, SupervisorSpec spec, SupervisorLog log) : IAsyncDisposable
 {
     private const int MaxProcesses = 1024;
+    private static readonly System.Buffers.SearchValues<char> IdCharacters = System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789");
 
     private readonly CancellationTokenSource stopping = new();
     private readonly Lock gate = new();
     private readonly Dictionary<int, Task> running = [];
     private readonly Dictionary<int, long> logged = [];
+    private readonly Dictionary<int, string> names = [];
     private int starting;
 
     /// <summary>How many run now.</summary>
@@ -40,7 +42,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse puls
         {
             lock (gate)
             {
-                return [.. logged.Select(static one => new SavedProcess(one.Key, one.Value))];
+                return [.. logged.Select(one => new SavedProcess(one.Key, one.Value, names[one.Key]))];
             }
         }
     }
@@ -53,7 +55,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse puls
             try
             {
                 var stream = await runtime.ConnectAsync(GuestPort.Exec, cancellationToken).ConfigureAwait(false);
-                Follow(await ExecClient.StartAsync(stream, new ExecRequest { Attach = new ExecAttach { Pid = one.Pid, Offset = one.Logged } }, cancellationToken).ConfigureAwait(false), one.Logged);
+                Follow(await ExecClient.StartAsync(stream, new ExecRequest { Attach = new ExecAttach { Pid = one.Pid, Offset = one.Logged } }, cancellationToken).ConfigureAwait(false), one.Logged, one.Log ?? LogName(one.Pid, null));
             }
             catch (VivariumException e) when (e.Code == ErrorCode.NotFound)
             {
@@ -86,7 +88,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse puls
 
             // The process must not depend on this connection: it outlives whatever happens to the log.
             var process = await pulse.FirstAnswerAsync(token => ExecClient.StartAsync(stream, request with { KillOnDisconnect = false }, token), cancellationToken).ConfigureAwait(false);
-            Follow(process, 0);
+            Follow(process, 0, LogName(process.Pid, request.Tag));
             return process.Pid;
         }
         finally
@@ -120,12 +122,17 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse puls
         _ => null,
     };
 
-    private void Follow(ExecClient process, long alreadyLogged)
+    /// <summary>By the id the daemon launched it under, which no other process ever has; else by its pid, which one may have after a restart of the sandbox.</summary>
+    private static string LogName(int pid, string? tag) =>
+        tag is { Length: 25 } && tag.StartsWith("proc-", StringComparison.Ordinal) && tag.AsSpan(5).IndexOfAnyExcept(IdCharacters) < 0 ? tag + ".log" : string.Create(CultureInfo.InvariantCulture, $"process-{pid}.log");
+
+    private void Follow(ExecClient process, long alreadyLogged, string logName)
     {
         lock (gate)
         {
             logged[process.Pid] = alreadyLogged;
-            running[process.Pid] = FollowAsync(process);
+            names[process.Pid] = logName;
+            running[process.Pid] = FollowAsync(process, logName);
         }
     }
 
@@ -137,13 +144,13 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse puls
         }
     }
 
-    private async Task FollowAsync(ExecClient process)
+    private async Task FollowAsync(ExecClient process, string logName)
     {
         await Task.Yield(); // the caller holds the lock this ends with
         var pid = process.Pid;
         try
         {
-            await using var output = new ProcessLog(Path.Combine(spec.LogDirectory, string.Create(CultureInfo.InvariantCulture, $"process-{pid}.log")), spec.LogMaxBytes);
+            await using var output = new ProcessLog(Path.Combine(spec.LogDirectory, logName), spec.LogMaxBytes);
             await using (process.ConfigureAwait(false))
             {
                 while (await process.ReadAsync(stopping.Token).ConfigureAwait(false) is { } frame)
@@ -168,6 +175,7 @@ internal sealed class LaunchedProcesses(ISandboxRuntime runtime, GuestPulse puls
             if (process.Exit is not null)
             {
                 logged.Remove(pid);
+                names.Remove(pid);
             }
         }
 

@@ -1,7 +1,6 @@
 using System.Text.Json.Serialization.Metadata;
 using Vivarium.Transport.JsonRpc;
 using Vivarium.Transport.Supervisor;
-using Vivarium.Wire.Guest;
 using Vivarium.Wire.Host;
 using Vivarium.Wire.Supervisor;
 
@@ -141,9 +140,15 @@ public sealed class HostClient : IAsyncDisposable
 
     public Task<RunReply> ExecAsync(RunParams p, CancellationToken ct) => CallAsync(HostMethod.Exec, p, Json.RunParams, Json.RunReply, ct);
 
-    public Task<LaunchReply> LaunchAsync(LaunchProcessParams p, CancellationToken ct) => CallAsync(HostMethod.Launch, p, Json.LaunchProcessParams, Json.LaunchReply, ct);
+    public Task<ProcessInfo> LaunchAsync(LaunchProcessParams p, CancellationToken ct) => CallAsync(HostMethod.Launch, p, Json.LaunchProcessParams, Json.ProcessInfo, ct);
 
-    public Task<ProcessesPayload> ProcessesAsync(string reference, CancellationToken ct) => CallAsync(HostMethod.Processes, Ref(reference), Json.RefParams, Json.ProcessesPayload, ct);
+    public Task<ProcessList> ProcessesAsync(string reference, CancellationToken ct) => CallAsync(HostMethod.Processes, Ref(reference), Json.RefParams, Json.ProcessList, ct);
+
+    public Task<ProcessInfo> ProcessAsync(ProcessParams p, CancellationToken ct) => CallAsync(HostMethod.ProcessStatus, p, Json.ProcessParams, Json.ProcessInfo, ct);
+
+    public Task<ProcessInfo> WaitProcessAsync(ProcessParams p, CancellationToken ct) => CallAsync(HostMethod.ProcessWait, p, Json.ProcessParams, Json.ProcessInfo, ct);
+
+    public Task SignalAsync(KillParams p, CancellationToken ct) => CallAsync(HostMethod.Signal, p, Json.KillParams, Json.Empty, ct);
 
     public Task KillAsync(KillParams p, CancellationToken ct) => CallAsync(HostMethod.Kill, p, Json.KillParams, Json.Empty, ct);
 

@@ -68,6 +68,15 @@ public sealed record FileRequest
     /// <summary>find: shell pattern; grep: text or expression.</summary>
     public string? Pattern { get; init; }
 
+    /// <summary>find: a pattern with a slash fits the whole path below the start, where <c>*</c> stays within a name and <c>**</c> stands for any number of directories.</summary>
+    public bool WholePath { get; init; }
+
+    /// <summary>grep: only files that fit this pattern, read as with <see cref="WholePath"/>.</summary>
+    public string? Include { get; init; }
+
+    /// <summary>find, grep: names of directories not to be gone into; of find they are not shown either.</summary>
+    public IReadOnlyList<string>? Except { get; init; }
+
     /// <summary>grep: the pattern is a regular expression.</summary>
     public bool Regex { get; init; }
 

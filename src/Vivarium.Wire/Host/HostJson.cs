@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Vivarium.Wire.Errors;
-using Vivarium.Wire.Guest;
 using Vivarium.Wire.Supervisor;
 
 namespace Vivarium.Wire.Host;
@@ -48,8 +47,9 @@ namespace Vivarium.Wire.Host;
 [JsonSerializable(typeof(RunParams))]
 [JsonSerializable(typeof(RunReply))]
 [JsonSerializable(typeof(LaunchProcessParams))]
-[JsonSerializable(typeof(LaunchReply))]
-[JsonSerializable(typeof(ProcessesPayload))]
+[JsonSerializable(typeof(ProcessInfo))]
+[JsonSerializable(typeof(ProcessList))]
+[JsonSerializable(typeof(ProcessParams))]
 [JsonSerializable(typeof(KillParams))]
 [JsonSerializable(typeof(LogsParams))]
 [JsonSerializable(typeof(LogsReply))]

@@ -85,12 +85,18 @@ public static class HostMethod
 
     /// <summary><see cref="RunParams"/> → <see cref="RunReply"/>: run to the end, output returned.</summary>
     public const string Exec = "process.exec";
-    /// <summary><see cref="LaunchProcessParams"/> → LaunchReply: start in the background, logged.</summary>
+    /// <summary><see cref="LaunchProcessParams"/> → <see cref="ProcessInfo"/>: start in the background, logged.</summary>
     public const string Launch = "process.launch";
-    /// <summary><see cref="RefParams"/> → ProcessesPayload.</summary>
+    /// <summary><see cref="RefParams"/> → <see cref="ProcessList"/>.</summary>
     public const string Processes = "process.list";
-    /// <summary><see cref="KillParams"/> → Empty.</summary>
+    /// <summary><see cref="ProcessParams"/> → <see cref="ProcessInfo"/>, of a launched process.</summary>
+    public const string ProcessStatus = "process.status";
+    /// <summary><see cref="ProcessParams"/> → <see cref="ProcessInfo"/>, when it has ended or the time to wait is over.</summary>
+    public const string ProcessWait = "process.wait";
+    /// <summary><see cref="KillParams"/> → Empty: a signal to the process and all that came from it.</summary>
     public const string Kill = "process.kill";
+    /// <summary><see cref="KillParams"/> → Empty: a signal to the process.</summary>
+    public const string Signal = "process.signal";
     /// <summary><see cref="LogsParams"/> → <see cref="LogsReply"/>: where the log files are and their content from an offset.</summary>
     public const string Logs = "process.logs";
 

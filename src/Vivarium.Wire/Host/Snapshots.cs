@@ -254,6 +254,9 @@ public sealed record RollbackParams
     /// <summary>The snapshot, one of this sandbox.</summary>
     public required string Snapshot { get; init; }
 
+    /// <summary>Also while tools run, which end with the processes; otherwise that is refused.</summary>
+    public bool Force { get; init; }
+
     /// <summary>Remove the snapshots that come after it, except held ones; default: they stay, as a branch.</summary>
     public bool DiscardLater { get; init; }
 

@@ -211,7 +211,8 @@ public sealed record SavedSandbox
 /// <summary>A launched process that was running.</summary>
 /// <param name="Pid">Pid inside the sandbox.</param>
 /// <param name="Logged">Bytes of its output that are in its log.</param>
-public sealed record SavedProcess(int Pid, long Logged);
+/// <param name="Log">File name of its log; absent: the one of its pid.</param>
+public sealed record SavedProcess(int Pid, long Logged, string? Log = null);
 
 /// <summary>Answer to <c>thaw</c>.</summary>
 public sealed record ThawReply

@@ -153,7 +153,7 @@ public sealed class MemoryTests(MemoryDaemon shared) : IClassFixture<MemoryDaemo
 
     private int Volumes() => Directory.GetDirectories(Path.Combine(Daemon.State, "pool/snapshots")).Length;
 
-    private async Task<IReadOnlyList<GuestProcess>> Processes(string sandbox)
+    private async Task<IReadOnlyList<ProcessInfo>> Processes(string sandbox)
     {
         await using var client = await Daemon.ConnectAsync();
         return (await client.ProcessesAsync(sandbox, None)).Processes;

@@ -26,24 +26,28 @@ public sealed class SnapshotRecoveryTests
         {
             await daemon.ShAsync("box", Write(round));
             var target = known[random.Next(known.Count)];
-            Task work = (round % 4) switch
+            Task work = (round % 6) switch
             {
                 0 => daemon.SnapshotAsync("box", "p" + round),
                 1 => daemon.RollBackAsync("box", target),
                 2 => daemon.ForkAsync("box", 2),
-                _ => Task.WhenAll(daemon.TurnAsync("box"), daemon.TurnAsync("box")),
+                3 => Task.WhenAll(daemon.TurnAsync("box"), daemon.TurnAsync("box")),
+                4 => PauseAndResumeAsync(daemon, disk: true),
+                _ => PauseAndResumeAsync(daemon, disk: false),
             };
             await Task.Delay(TimeSpan.FromMilliseconds(random.Next(0, 200)), TimeProvider.System);
             await daemon.KillAsync();
             await work.ContinueWith(static _ => { }, TaskScheduler.Default);
             await daemon.StartAgainAsync();
-            await Eventually.True(async () => (await daemon.ListAsync()).All(static s => s.State == SandboxState.Running && s.SupervisorPid != 0), TimeSpan.FromSeconds(30));
+            await Eventually.True(
+                async () => (await daemon.ListAsync()).All(s => (s.State == SandboxState.Running && s.SupervisorPid != 0) || (round % 6 >= 4 && s.State is SandboxState.Paused or SandboxState.Stopped)), TimeSpan.FromSeconds(30));
+            await GoOnAsync(daemon);
 
             // Whole: the content is that of one round, the old or the new; it goes on from there.
             var content = await daemon.ShAsync("box", "cat /root/number; md5sum -c /root/sums > /dev/null && cat /root/a");
             var stands = content.Split('\n')[0];
             Assert.Equal($"{stands}\n{stands}\n", content);
-            Assert.True(stands == round.ToString(CultureInfo.InvariantCulture) || (round % 4 == 1 && stands == target[1..]), $"round {round}: {content}");
+            Assert.True(stands == round.ToString(CultureInfo.InvariantCulture) || (round % 6 == 1 && stands == target[1..]), $"round {round}: {content}");
             foreach (var fork in (await daemon.ListAsync()).Where(static s => s.Name != "box"))
             {
                 Assert.Equal($"{stands}\n", await daemon.ShAsync(fork.Id, "cat /root/number"));
@@ -117,6 +121,28 @@ public sealed class SnapshotRecoveryTests
         await daemon.SnapshotAsync("timed", "p");
         var resumed = await client.ResumeAsync("timed", None);
         Assert.True(resumed.ExpiresUnixMs > resumed.CreatedUnixMs + 1500);
+    }
+
+    private static async Task PauseAndResumeAsync(TestDaemon daemon, bool disk)
+    {
+        await using var client = await daemon.ConnectAsync();
+        await client.PauseAsync(new PauseParams { Ref = "box", Disk = disk }, None);
+        await client.ResumeAsync("box", None);
+    }
+
+    /// <summary>What was killed while it paused or resumed may be either; it goes on from there.</summary>
+    private static async Task GoOnAsync(TestDaemon daemon)
+    {
+        await using var client = await daemon.ConnectAsync();
+        var state = (await daemon.GetAsync("box")).State;
+        if (state == SandboxState.Paused)
+        {
+            await client.ResumeAsync("box", None);
+        }
+        else if (state == SandboxState.Stopped)
+        {
+            await client.StartAsync("box", None);
+        }
     }
 
     private static string Write(int number) =>

@@ -118,7 +118,7 @@ internal sealed class TestDaemon : IAsyncDisposable
                 "VIVARIUM_RUNTIME_GUEST_AGENT=" + Path.Combine(programs, "viv-guest"),
                 "VIVARIUM_POOL_STORE=local-disk",
                 "VIVARIUM_DEFAULTS_TEMPLATE=tiny",
-                "VIVARIUM_DEFAULTS_RUNTIME=container",
+                "VIVARIUM_DEFAULTS_RUNTIME=" + (Environment.GetEnvironmentVariable("VIVARIUM_TEST_RUNTIME") ?? "container"),
                 "VIVARIUM_DAEMON_LOG_LEVEL=debug",
                 "VIVARIUM_WARM_POOL_ENABLED=false",
             ]),
