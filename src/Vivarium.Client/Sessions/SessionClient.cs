@@ -67,13 +67,35 @@ public sealed class SessionClient : IDisposable
     public Task DestroySessionAsync(string sessionId, CancellationToken cancellationToken = default) => transport.CallAsync(
         SessionMethod.DestroySession, new SessionRequest { SessionId = sessionId }, SessionJson.Wire.SessionRequest, SessionJson.Wire.EmptyResponse, repeatable: true, cancellationToken);
 
-    /// <summary>Calls a tool and waits for its answer.</summary>
+    /// <summary>Calls a tool and waits for its answer. Safe to repeat: the same <see cref="ExecuteToolRequest.ToolCallId"/> gives the first call's answer.</summary>
     public Task<ExecuteToolResponse> ExecuteToolAsync(ExecuteToolRequest request, CancellationToken cancellationToken = default) => transport.CallAsync(
-        SessionMethod.ExecuteTool, request, SessionJson.Wire.ExecuteToolRequest, SessionJson.Wire.ExecuteToolResponse, repeatable: false, cancellationToken);
+        SessionMethod.ExecuteTool, request, SessionJson.Wire.ExecuteToolRequest, SessionJson.Wire.ExecuteToolResponse, repeatable: true, cancellationToken);
 
     /// <summary>Calls a tool and gives its output while it comes; the last message has the answer. Leaving the enumeration does not end the tool.</summary>
     public IAsyncEnumerable<ExecuteToolStreamMessage> ExecuteToolStreamAsync(ExecuteToolRequest request, CancellationToken cancellationToken = default) => transport.StreamAsync(
         SessionMethod.ExecuteToolStream, request, SessionJson.Wire.ExecuteToolRequest, SessionJson.Wire.ExecuteToolStreamMessage, cancellationToken);
+
+    /// <summary>Starts a process that goes on by itself.</summary>
+    public Task<LaunchProcessResponse> LaunchProcessAsync(LaunchProcessRequest request, CancellationToken cancellationToken = default) => transport.CallAsync(
+        SessionMethod.LaunchProcess, request, SessionJson.Wire.LaunchProcessRequest, SessionJson.Wire.LaunchProcessResponse, repeatable: false, cancellationToken);
+
+    /// <summary>How a process is, or how it ended.</summary>
+    public Task<SessionProcess> GetProcessStatusAsync(string sessionId, string processId, CancellationToken cancellationToken = default) => transport.CallAsync(
+        SessionMethod.GetProcessStatus, new ProcessRequest { SessionId = sessionId, ProcessId = processId }, SessionJson.Wire.ProcessRequest, SessionJson.Wire.SessionProcess, repeatable: true, cancellationToken);
+
+    /// <summary>The processes that were launched, the running first.</summary>
+    public async Task<IReadOnlyList<SessionProcess>> ListProcessesAsync(string sessionId, CancellationToken cancellationToken = default) =>
+        (await transport.CallAsync(
+            SessionMethod.ListProcesses, new SessionRequest { SessionId = sessionId }, SessionJson.Wire.SessionRequest, SessionJson.Wire.ListProcessesResponse, repeatable: true, cancellationToken)
+            .ConfigureAwait(false)).Processes;
+
+    /// <summary>A piece of what a process wrote.</summary>
+    public Task<GetProcessLogsResponse> GetProcessLogsAsync(GetProcessLogsRequest request, CancellationToken cancellationToken = default) => transport.CallAsync(
+        SessionMethod.GetProcessLogs, request, SessionJson.Wire.GetProcessLogsRequest, SessionJson.Wire.GetProcessLogsResponse, repeatable: true, cancellationToken);
+
+    /// <summary>Sends a signal to a process and all that came from it; one that has ended is no error.</summary>
+    public Task KillProcessAsync(KillProcessRequest request, CancellationToken cancellationToken = default) => transport.CallAsync(
+        SessionMethod.KillProcess, request, SessionJson.Wire.KillProcessRequest, SessionJson.Wire.EmptyResponse, repeatable: false, cancellationToken);
 
     /// <summary>Closes a turn: a numbered snapshot.</summary>
     public Task<SnapshotResponse> TurnCompleteAsync(TurnCompleteRequest request, CancellationToken cancellationToken = default) => transport.CallAsync(

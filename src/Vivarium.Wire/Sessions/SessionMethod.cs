@@ -35,6 +35,16 @@ public static class SessionMethod
     public const string ExecuteTool = "ExecuteTool";
     /// <summary><see cref="ExecuteToolRequest"/> → a stream of <see cref="ExecuteToolStreamMessage"/>.</summary>
     public const string ExecuteToolStream = "ExecuteToolStream";
+    /// <summary><see cref="LaunchProcessRequest"/> → <see cref="LaunchProcessResponse"/>.</summary>
+    public const string LaunchProcess = "LaunchProcess";
+    /// <summary><see cref="KillProcessRequest"/> → <see cref="EmptyResponse"/>. What has ended is fine.</summary>
+    public const string KillProcess = "KillProcess";
+    /// <summary><see cref="ProcessRequest"/> → <see cref="SessionProcess"/>.</summary>
+    public const string GetProcessStatus = "GetProcessStatus";
+    /// <summary><see cref="SessionRequest"/> → <see cref="ListProcessesResponse"/>.</summary>
+    public const string ListProcesses = "ListProcesses";
+    /// <summary><see cref="GetProcessLogsRequest"/> → <see cref="GetProcessLogsResponse"/>.</summary>
+    public const string GetProcessLogs = "GetProcessLogs";
     /// <summary><see cref="TurnCompleteRequest"/> → <see cref="SnapshotResponse"/>.</summary>
     public const string TurnComplete = "TurnComplete";
     /// <summary><see cref="CreateSnapshotRequest"/> → <see cref="SnapshotResponse"/>.</summary>

@@ -63,6 +63,9 @@ public sealed record RollbackSessionRequest
 
     /// <summary>Remove the snapshots that come after it, except held ones; default: they stay, as a branch.</summary>
     public bool? DiscardLater { get; init; }
+
+    /// <summary>Also while tools run: they end with the rollback.</summary>
+    public bool? Force { get; init; }
 }
 
 /// <summary>Parameters of ListSnapshots.</summary>

@@ -5,9 +5,13 @@ using Vivarium.Host.Tests.Support;
 namespace Vivarium.Host.Tests.Client;
 
 /// <summary>The examples of the client's README are those that are compiled and run here.</summary>
-[Collection(DaemonTests.Name)]
-public sealed partial class ReadmeTests(SessionDaemon shared) : IClassFixture<SessionDaemon>
+[Collection(SessionTests.Name)]
+public sealed partial class ReadmeTests(SessionDaemon shared) : IAsyncLifetime
 {
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync() => await shared.Daemon.DestroyAllAsync();
+
     [Theory]
     [InlineData("native")]
     [InlineData("sessions")]

@@ -3,15 +3,14 @@ using System.Net.Sockets;
 using System.Text;
 using Vivarium.Client;
 using Vivarium.Host.Tests.Sessions;
-using Vivarium.Host.Tests.Support;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Sessions;
 
 namespace Vivarium.Host.Tests.Client;
 
 /// <summary>The typed client of the session service against the service itself, and against answers no good service gives.</summary>
-[Collection(DaemonTests.Name)]
-public sealed class SessionClientTests(SessionDaemon shared) : IClassFixture<SessionDaemon>, IAsyncLifetime
+[Collection(SessionTests.Name)]
+public sealed class SessionClientTests(SessionDaemon shared) : IAsyncLifetime
 {
     private SessionClient client = null!;
 
@@ -36,6 +35,12 @@ public sealed class SessionClientTests(SessionDaemon shared) : IClassFixture<Ses
         Assert.Equal("net", Assert.Single(await client.ListSessionsAsync()).Id);
         var answer = await client.ExecuteToolAsync(Call("one", "echo kept >/note; cat /note"));
         Assert.Equal(("kept\n", 0, false), (answer.Content, answer.ExitCode, answer.IsError));
+        Assert.True((await client.ExecuteToolAsync(Call("one", "echo kept >/note; cat /note"))).Repeated);
+        var process = await client.LaunchProcessAsync(new LaunchProcessRequest { SessionId = "net", Binary = "sleep", Args = ["60"] });
+        Assert.Equal(process.ProcessId, Assert.Single(await client.ListProcessesAsync("net")).ProcessId);
+        await client.KillProcessAsync(new KillProcessRequest { SessionId = "net", ProcessId = process.ProcessId });
+        await TestKit.Eventually.True(async () => (await client.GetProcessStatusAsync("net", process.ProcessId)).Signal == 15, TimeSpan.FromSeconds(20));
+        Assert.Empty((await client.GetProcessLogsAsync(new GetProcessLogsRequest { SessionId = "net", ProcessId = process.ProcessId })).Entries);
         Assert.Equal(1, (await client.TurnCompleteAsync(new TurnCompleteRequest { SessionId = "net", Label = "first" })).TurnNumber);
         Assert.Equal("mine", (await client.CreateSnapshotAsync(new CreateSnapshotRequest { SessionId = "net", Name = "mine" })).SnapshotId);
         Assert.Equal(["turn-0001", "mine"], (await client.ListSnapshotsAsync("net")).Select(s => s.Name));

@@ -1,15 +1,14 @@
 using System.Text;
 using Vivarium.Client;
 using Vivarium.Host.Tests.Sessions;
-using Vivarium.Host.Tests.Support;
 using Vivarium.Wire.Errors;
 using Vivarium.Wire.Host;
 
 namespace Vivarium.Host.Tests.Client;
 
 /// <summary>The typed client of the daemon's own API.</summary>
-[Collection(DaemonTests.Name)]
-public sealed class VivariumClientTests(SessionDaemon shared) : IClassFixture<SessionDaemon>, IAsyncLifetime
+[Collection(SessionTests.Name)]
+public sealed class VivariumClientTests(SessionDaemon shared) : IAsyncLifetime
 {
     private VivariumClient client = null!;
 
@@ -44,6 +43,22 @@ public sealed class VivariumClientTests(SessionDaemon shared) : IClassFixture<Se
         await TestKit.Eventually.True(async () => (await sandbox.ShellAsync("ps | grep -c '[s]leep 60'")).StdoutText.Trim() == "0", TimeSpan.FromSeconds(15));
         var tool = await sandbox.CallToolAsync("bash", ToolArguments.Of(("command", "echo from a tool")), "call-1");
         Assert.Equal("from a tool\n", tool.Content);
+        Assert.True((await sandbox.CallToolAsync("bash", ToolArguments.Of(("command", "echo from a tool")), "call-1")).Repeated);
+    }
+
+    [Fact]
+    public async Task Processes_go_on_by_themselves()
+    {
+        var sandbox = await client.CreateAsync();
+        var started = await sandbox.LaunchAsync("sh", ["-c", "echo hello; exit 4"]);
+        var ended = await sandbox.WaitAsync(started.Id!, TimeSpan.FromSeconds(20));
+        Assert.Equal((ProcessStatus.Exited, 4), (ended.Status, ended.Exit!.Code));
+        await TestKit.Eventually.True(async () => Encoding.UTF8.GetString(Convert.FromBase64String((await sandbox.LogsAsync(started.Id!)).Data)).Contains("\"d\":\"hello\\n\"", StringComparison.Ordinal), TimeSpan.FromSeconds(10));
+        var sleeper = await sandbox.LaunchAsync("sleep", ["60"]);
+        Assert.Equal(ProcessStatus.Running, (await sandbox.WaitAsync(sleeper.Id!, TimeSpan.Zero)).Status);
+        await sandbox.KillAsync(sleeper.Id!, 9);
+        Assert.Equal(9, (await sandbox.WaitAsync(sleeper.Id!, TimeSpan.FromSeconds(20))).Exit!.Signal);
+        Assert.Contains(await sandbox.ProcessesAsync(), p => p.Id == sleeper.Id);
     }
 
     [Fact]

@@ -5,12 +5,16 @@ using Vivarium.Linux.Processes;
 namespace Vivarium.Host.Tests.Sessions;
 
 /// <summary>The service driven by the Connect project's own client for Node.js, with a description of the service written by hand.</summary>
-[Collection(DaemonTests.Name)]
-public sealed class ConnectNodeTests(SessionDaemon shared) : IClassFixture<SessionDaemon>
+[Collection(SessionTests.Name)]
+public sealed class ConnectNodeTests(SessionDaemon shared) : IAsyncLifetime
 {
     private static readonly string[] Unreachable = ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH", "ECONNRESET"];
 
     private static string Source => Path.Combine(Repository.Root, "tests", "Vivarium.Host.Tests", "Sessions", "connect-node");
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync() => await shared.Daemon.DestroyAllAsync();
 
     [Fact]
     public async Task Connect_node_calls_streams_is_refused_and_gives_up()
@@ -23,7 +27,7 @@ public sealed class ConnectNodeTests(SessionDaemon shared) : IClassFixture<Sessi
 
         var run = await RunAsync("node", packages, TimeSpan.FromMinutes(2), "checks.mjs", shared.Address, SessionDaemon.Token);
         Assert.True(run.Succeeded, $"{run.Summary}\n{run.StdoutText}\n{run.StderrText}");
-        Assert.Equal(["ok unary", "ok streaming", "ok turns", "ok errors", "ok deadlines", "ok leaving", "ok end"], run.StdoutText.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(["ok unary", "ok streaming", "ok turns", "ok processes", "ok errors", "ok deadlines", "ok leaving", "ok end"], run.StdoutText.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Empty(await shared.Daemon.ListAsync());
     }
 

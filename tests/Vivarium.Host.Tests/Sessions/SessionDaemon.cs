@@ -49,3 +49,10 @@ public sealed class SessionDaemon : IAsyncLifetime
         File.Delete(file);
     }
 }
+
+/// <summary>Tests of the session service and of its clients share one daemon, and take turns.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class SessionTests : ICollectionFixture<SessionDaemon>
+{
+    public const string Name = "sessions";
+}

@@ -6,9 +6,13 @@ using Vivarium.Linux.Processes;
 namespace Vivarium.Host.Tests.Sessions;
 
 /// <summary>The example of docs/session-service.md is typed in, and must answer what the page shows.</summary>
-[Collection(DaemonTests.Name)]
-public sealed partial class SessionDocumentTests(SessionDaemon shared) : IClassFixture<SessionDaemon>
+[Collection(SessionTests.Name)]
+public sealed partial class SessionDocumentTests(SessionDaemon shared) : IAsyncLifetime
 {
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync() => await shared.Daemon.DestroyAllAsync();
+
     [Fact]
     public async Task The_example_answers_what_the_page_shows()
     {

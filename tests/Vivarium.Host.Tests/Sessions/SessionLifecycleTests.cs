@@ -7,8 +7,8 @@ using Vivarium.Wire.Host;
 namespace Vivarium.Host.Tests.Sessions;
 
 /// <summary>Sessions over the wire: made, shown, paused, rolled back, destroyed; and what is refused, by code.</summary>
-[Collection(DaemonTests.Name)]
-public sealed class SessionLifecycleTests(SessionDaemon shared) : IClassFixture<SessionDaemon>, IAsyncLifetime
+[Collection(SessionTests.Name)]
+public sealed class SessionLifecycleTests(SessionDaemon shared) : IAsyncLifetime
 {
     private SessionHttp Http => shared.Http;
 

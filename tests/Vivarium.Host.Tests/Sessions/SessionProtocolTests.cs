@@ -8,8 +8,8 @@ using Vivarium.Linux.Processes;
 namespace Vivarium.Host.Tests.Sessions;
 
 /// <summary>The Connect protocol, its refusals, and who is let in.</summary>
-[Collection(DaemonTests.Name)]
-public sealed class SessionProtocolTests(SessionDaemon shared) : IClassFixture<SessionDaemon>, IAsyncLifetime
+[Collection(SessionTests.Name)]
+public sealed class SessionProtocolTests(SessionDaemon shared) : IAsyncLifetime
 {
     private SessionHttp Http => shared.Http;
 

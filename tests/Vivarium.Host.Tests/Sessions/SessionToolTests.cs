@@ -2,14 +2,13 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Vivarium.Host.Tests.Snapshots;
-using Vivarium.Host.Tests.Support;
 using Vivarium.TestKit;
 
 namespace Vivarium.Host.Tests.Sessions;
 
 /// <summary>Tools over the session service: answers, streams, and what happens when the caller leaves.</summary>
-[Collection(DaemonTests.Name)]
-public sealed class SessionToolTests(SessionDaemon shared) : IClassFixture<SessionDaemon>, IAsyncLifetime
+[Collection(SessionTests.Name)]
+public sealed class SessionToolTests(SessionDaemon shared) : IAsyncLifetime
 {
     private static int calls;
     private string sandbox = "";
@@ -94,6 +93,7 @@ public sealed class SessionToolTests(SessionDaemon shared) : IClassFixture<Sessi
                 if (!released && seen.ToString().Contains("begun", StringComparison.Ordinal))
                 {
                     released = true;
+                    Assert.Equal(1, (await Http.CallAsync("HealthCheck")).GetProperty("ActiveTools").GetInt32());
                     await shared.Daemon.ShAsync(sandbox, "touch /go");
                 }
             }
@@ -159,7 +159,21 @@ public sealed class SessionToolTests(SessionDaemon shared) : IClassFixture<Sessi
         await shared.Daemon.ShAsync(sandbox, "touch /go");
         var answer = await waiting;
         Assert.Contains("late", Text(answer, "Content"), StringComparison.Ordinal);
-        Assert.Equal("1\n", await shared.Daemon.ShAsync(sandbox, "grep -c x /ran"));
+        Assert.True(answer.GetProperty("Repeated").GetBoolean());
+        Assert.Equal("x\n", await shared.Daemon.ShAsync(sandbox, "cat /ran"));
+        await Eventually.True(async () => (await Http.CallAsync("HealthCheck")).GetProperty("ActiveTools").GetInt32() == 0, TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task A_rollback_under_running_tools_is_refused_unless_forced()
+    {
+        await Http.CallAsync("TurnComplete", """{"SessionID":"t"}""");
+        var running = Http.TryAsync("ExecuteTool", Call("touch /up; sleep 60"));
+        await Eventually.True(async () => await shared.Daemon.ShAsync(sandbox, "test -e /up && echo yes || true") == "yes\n", TimeSpan.FromSeconds(10));
+        Assert.Equal("tools_in_flight", (await Http.RefusedAsync("RollbackSession", """{"SessionID":"t","SnapshotID":"turn-0001"}""", "failed_precondition", HttpStatusCode.BadRequest)).Reason);
+        await Http.CallAsync("RollbackSession", """{"SessionID":"t","SnapshotID":"turn-0001","Force":true}""");
+        var ended = await running;
+        Assert.Equal(("failed_precondition", "rolled_back"), (Text(ended.Json, "code"), Text(ended.Json.GetProperty("details")[0].GetProperty("debug"), "reason")));
     }
 
     [Fact]

@@ -22,7 +22,7 @@ internal sealed partial class SessionMethods
             string.IsNullOrEmpty(p.SnapshotId)
                 ? throw new VivariumException(ErrorCode.InvalidArgument, $"{call.Method}: SnapshotID is required", null, "missing_field")
                 : ChangeAsync(
-                    call, p.SessionId, s => Workflows.RollBack.RunAsync(s, new RollbackParams { Ref = Ref(s), Snapshot = p.SnapshotId, DiscardLater = p.DiscardLater ?? false }), token))
+                    call, p.SessionId, s => Workflows.RollBack.RunAsync(s, new RollbackParams { Ref = Ref(s), Snapshot = p.SnapshotId, DiscardLater = p.DiscardLater ?? false, Force = p.Force ?? false }), token))
         .Unary(SessionMethod.ListSnapshots, SessionJson.Wire.ListSnapshotsRequest, SessionJson.Wire.ListSnapshotsResponse, async (p, call, token) =>
         {
             var sandbox = await directory.GetAsync(call, p.SessionId, token).ConfigureAwait(false);

@@ -20,6 +20,7 @@ internal sealed partial class SessionMethods(VivariumHost host, SessionTokens to
     {
         AddSessions(service);
         AddTools(service);
+        AddProcesses(service);
         AddSnapshots(service);
         AddSystem(service);
     }

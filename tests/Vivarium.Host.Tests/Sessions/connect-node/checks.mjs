@@ -70,6 +70,15 @@ await check("turns", async () => {
   assert.equal((await client.executeTool(tool("t3", "cat /note"))).Content.trim(), "kept");
 });
 
+await check("processes", async () => {
+  const { ProcessID } = await client.launchProcess({ SessionID: id, Binary: "sh", Args: ["-c", "echo started; exit 4"] });
+  let status;
+  do status = await client.getProcessStatus({ SessionID: id, ProcessID });
+  while (status.Status !== "exited");
+  assert.equal(status.ExitCode, 4);
+  assert.equal((await client.getProcessLogs({ SessionID: id, ProcessID, Wait: 2e9 })).Entries[0].Content, "started\n");
+});
+
 await check("errors", async () => {
   const missing = await refused(Code.NotFound, () => client.getSession({ SessionID: "nobody" }));
   assert.equal(missing.details[0].type, "google.rpc.ErrorInfo");
@@ -91,7 +100,8 @@ await check("deadlines", async () => {
   await refused(Code.DeadlineExceeded, () => client.executeTool(tool("d1", "sleep 1; echo done >>/slow"), { timeoutMs: 200 }));
   await refused(Code.DeadlineExceeded, () => collect(client.executeToolStream(tool("d1", "sleep 1; echo done >>/slow"), { timeoutMs: 200 })));
   const answer = await client.executeTool(tool("d1", "sleep 1; echo done >>/slow"));
-  assert.equal(answer.ExitCode, 0);
+  assert.equal(answer.Repeated, true);
+  assert.equal((await client.executeTool(tool("d2", "cat /slow"))).Content.trim(), "done");
 });
 
 await check("leaving", async () => {
@@ -103,6 +113,7 @@ await check("leaving", async () => {
   });
   const messages = await collect(client.executeToolStream(tool("l1", "echo up; sleep 1; echo down")));
   assert.match(messages.at(-1).Response.Content, /up\ndown/);
+  assert.equal(messages.at(-1).Response.Repeated, true);
 });
 
 await check("end", async () => {

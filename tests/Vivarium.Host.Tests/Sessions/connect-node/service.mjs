@@ -17,7 +17,7 @@ class JsonMessage {
 
 const unary = [
   "CreateSession", "GetSession", "ListSessions", "PauseSession", "ResumeSession", "DestroySession", "ExecuteTool",
-  "TurnComplete", "CreateSnapshot", "RollbackSession", "ListSnapshots", "HealthCheck", "Capabilities",
+  "LaunchProcess", "KillProcess", "GetProcessStatus", "ListProcesses", "GetProcessLogs", "TurnComplete", "CreateSnapshot", "RollbackSession", "ListSnapshots", "HealthCheck", "Capabilities",
 ];
 const method = (name, kind) => [name[0].toLowerCase() + name.slice(1), { name, kind, I: JsonMessage, O: JsonMessage }];
 
