@@ -175,7 +175,7 @@ public sealed class ExecTests
     [Fact]
     public void In_the_background_it_is_launched_and_its_pid_printed()
     {
-        using var daemon = new FakeDaemon().Answer("process.launch", """{"pid":23}""");
+        using var daemon = new FakeDaemon().Answer("process.launch", """{"id":"proc-a1b2c3d4e5f6g7h8i9j0","pid":23,"argv":["server"],"status":"running","started_unix_ms":1}""");
         var run = CliRun.Of(daemon, ["exec", "-d", "--tag", "web", "quiet-fox", "--", "server"]);
         Assert.Equal((0, "23\n"), (run.Code, run.Output));
         Assert.Equal("""process.launch {"ref":"quiet-fox","request":{"argv":["server"],"stdin":false,"tag":"web","kill_on_disconnect":false}}""", daemon.Asked[0]);
@@ -208,7 +208,7 @@ public sealed class ExecTests
     [Fact]
     public void Run_in_the_background_leaves_it_and_prints_the_name()
     {
-        using var daemon = Creating(null).Answer("process.launch", """{"pid":3}""");
+        using var daemon = Creating(null).Answer("process.launch", """{"id":"proc-a1b2c3d4e5f6g7h8i9j0","pid":3,"argv":["server"],"status":"running","started_unix_ms":1}""");
         var run = CliRun.Of(daemon, ["run", "-d", "--", "server"]);
         Assert.Equal((0, "quiet-fox\n"), (run.Code, run.Output));
         Assert.DoesNotContain(daemon.Asked, asked => asked.StartsWith("sandbox.destroy", StringComparison.Ordinal));

@@ -17,7 +17,9 @@ internal static class TopOrder
             "memory" => Largest(rows, row => row.Memory),
             "pids" => Largest(rows, row => row.Usage?.Pids),
             "disk" => Largest(rows, row => row.Disk),
-            _ => Largest(rows, row => row.Cpu),
+
+            // Known from the second look on; until then those that run still come before those that do not.
+            _ => Largest(rows, row => row.Cpu ?? (row.Usage is null ? null : -1)),
         };
         return [.. reverse ? sorted.Reverse() : sorted];
     }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Vivarium.Host.Engines;
 using Vivarium.Host.Operations;
 using Vivarium.Host.Snapshots;
 using Vivarium.Host.Supervision;
@@ -85,7 +86,7 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
     {
         try
         {
-            var engine = await host.Engines.ChooseAsync(sandbox.Record.Runtime, cancellationToken).ConfigureAwait(false);
+            var engine = await ChooseEngineAsync(sandbox.Record, cancellationToken).ConfigureAwait(false);
             operation.Report("template", null, $"template {sandbox.Record.Template}");
             var template = await host.Templates.ResolveAsync(sandbox.Record.Template, operation, cancellationToken).ConfigureAwait(false);
             var record = sandbox.Record with
@@ -134,6 +135,13 @@ internal sealed partial class CreateSandbox(HostServices host, SandboxWorkflows 
 
             throw;
         }
+    }
+
+    /// <summary>crun (1.8, measured) binds a share into a user namespace without the mounts below it, runc with them: where there are shares, runc is taken if it works.</summary>
+    private async Task<EngineChoice> ChooseEngineAsync(SandboxRecord record, CancellationToken cancellationToken)
+    {
+        var engine = await host.Engines.ChooseAsync(record.Runtime, cancellationToken).ConfigureAwait(false);
+        return engine.Engine == "crun" && record.Shares is { Count: > 0 } ? await host.Engines.GetAsync(engine.Runtime, "runc", cancellationToken).ConfigureAwait(false) : engine;
     }
 
     private void RequirePolicy(SandboxRecord wanted)

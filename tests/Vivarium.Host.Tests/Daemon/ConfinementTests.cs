@@ -39,7 +39,7 @@ public sealed class ConfinementTests
 
         // Only what it was given, and read by root alone: the tokens in its memory are not its user's to read.
         var names = (await File.ReadAllTextAsync(proc + "/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(static e => e.Split('=')[0]);
-        Assert.Equal(["LANG", "PATH"], names.Order());
+        Assert.Equal(["LANG", "PATH", "VIV_START"], names.Order());
     }
 
     [Fact]

@@ -119,7 +119,7 @@ public sealed class EnduranceTests
         public int Mounts { get; init; }
 
         public bool IsNoMoreThan(Figures before) =>
-            Descriptors <= before.Descriptors + 3 && Threads <= before.Threads + 8 && Resident <= before.Resident + MoreMemory && Files <= before.Files + 3 && Mounts <= before.Mounts;
+            Descriptors <= before.Descriptors + 8 && Threads <= before.Threads + 8 && Resident <= before.Resident + MoreMemory && Files <= before.Files + 3 && Mounts <= before.Mounts;
 
         public override string ToString() =>
             string.Create(CultureInfo.InvariantCulture, $"{Descriptors} descriptors, {Threads} threads, {Resident / 1048576.0:0.0} MiB, {Files} files, {Mounts} mounts");
