@@ -26,6 +26,8 @@ internal sealed partial class ApiListener(Socket socket, JsonRpcDispatcher dispa
 
     private const int MaxFirstLine = 1024 * 1024;
     private static readonly TimeSpan FirstWord = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Drain = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan DrainStep = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan OutOfDescriptors = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<long, UnixSocketStream> open = [];
@@ -72,12 +74,34 @@ internal sealed partial class ApiListener(Socket socket, JsonRpcDispatcher dispa
         socket.Dispose();
     }
 
-    /// <summary>Ends all connections.</summary>
+    /// <summary>Ends all connections: takes no more requests, lets the answers under way go out (the one to <c>system.shutdown</c> is one), at most for <see cref="Drain"/>.</summary>
     public async Task CloseAsync()
     {
         foreach (var stream in open.Values)
         {
+            EndRequests(stream);
+        }
+
+        for (var waited = TimeSpan.Zero; !open.IsEmpty && waited < Drain; waited += DrainStep)
+        {
+            await Task.Delay(DrainStep, time).ConfigureAwait(false);
+        }
+
+        foreach (var stream in open.Values)
+        {
             await stream.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private static void EndRequests(UnixSocketStream stream)
+    {
+        try
+        {
+            stream.Socket.Shutdown(SocketShutdown.Receive);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // It has left already.
         }
     }
 
