@@ -28,6 +28,18 @@ public sealed class FakeTimeProvider(DateTimeOffset start) : TimeProvider
         }
     }
 
+    /// <summary>How far the next timer is away; null when none waits.</summary>
+    public TimeSpan? NextDueIn
+    {
+        get
+        {
+            lock (gate)
+            {
+                return timers.Min(t => t.Due) - now;
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public override DateTimeOffset GetUtcNow()
     {
